@@ -1,0 +1,134 @@
+# t2g: Text2Grad in C11. `make help` lists the targets.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CROSS  ?=
+ifeq ($(origin CC),default)
+CC     := $(CROSS)gcc
+endif
+AR     := $(CROSS)ar
+VERSION := $(shell sed -n 's/.*T2G_VERSION "\(.*\)"/\1/p' include/t2g/t2g.h)
+
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+endif
+
+# No fast-math anywhere: the order and rounding of every operation is specified.
+CFLAGS  ?= -O3 -g
+CFLAGS  += -std=c11 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno \
+           -fPIC -fvisibility=default -D_DEFAULT_SOURCE \
+           -D_POSIX_C_SOURCE=200809L -Iinclude -MMD -MP
+OPENMP  ?= $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
+CFLAGS  += $(OPENMP)
+LDLIBS  += -lsleef -ljansson -lxxhash -lz -lm
+
+ifdef SANITIZE
+CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+           -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+# ISA flags go on that ISA's objects only.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ifneq ($(filter x86_64 amd64,$(MACHINE)),)
+ISAS := avx2 avx512
+endif
+ifneq ($(filter aarch64 arm64,$(MACHINE)),)
+ISAS := neon
+endif
+ISA_FLAGS_avx2   := -mavx2 -mfma
+ISA_FLAGS_avx512 := -mavx512f -mavx2 -mfma -mprefer-vector-width=512
+ISA_FLAGS_neon   :=
+
+REF   := $(wildcard ref/*.c ref/*/*.c)
+SIMD  := simd/dispatch.c $(foreach i,$(ISAS),$(wildcard simd/$(i)/*.c))
+TOOLS := $(wildcard tools/*.c)
+LIB_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(REF) $(SIMD))
+TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(TOOLS))
+UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
+GOLDEN := $(patsubst tests/golden/%.c,$(BUILD)/tests/golden/%,$(wildcard tests/golden/*.c))
+CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check/*.c))
+CHECK  := $(BUILD)/tests/check/check
+DEFINES := $(foreach i,$(ISAS),-DT2G_HAVE_$(shell echo $(i) | tr a-z A-Z))
+
+.PHONY: all deps demo test check bench sanitize arm install clean help \
+        programs deps-arm
+.DEFAULT_GOAL := all
+
+all: deps ## the program build/t2g and the libraries
+	@$(MAKE) --no-print-directory programs
+
+programs: $(BUILD)/t2g $(BUILD)/libt2g.a $(BUILD)/libt2g.so
+
+deps: ## installs what is missing (compiler libraries), says what it does
+	@sh tools/deps.sh build
+
+deps-arm:
+	@sh tools/deps.sh arm
+
+demo: all ## the whole algorithm on the built-in task, about five minutes
+	$(BUILD)/t2g demo --output-dir $(BUILD)/demo --overwrite
+
+test: all ## every test; needs nothing but what deps installs
+	@$(MAKE) --no-print-directory $(UNIT) $(GOLDEN) $(CHECK)
+	@BUILD=$(BUILD) sh tests/run.sh $(UNIT) $(GOLDEN)
+
+check: all ## each kernel on each ISA against the reference: bits and time
+	@$(MAKE) --no-print-directory $(CHECK)
+	$(CHECK) --bench
+
+bench: all ## speed of kernels and training against this machine's peaks
+	$(BUILD)/t2g bench all
+
+sanitize: deps ## the tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory test SANITIZE=1 BUILD=$(BUILD)/sanitize
+
+arm: deps-arm ## cross build for AArch64, tests under qemu-user
+	@sh tests/arm.sh "$(MAKE)" "$(BUILD)/arm"
+
+install: all ## headers, libraries, pkg-config file, program to PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/t2g \
+	    $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install $(BUILD)/t2g $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 include/t2g/*.h $(DESTDIR)$(PREFIX)/include/t2g/
+	install -m 644 $(BUILD)/libt2g.a $(DESTDIR)$(PREFIX)/lib/
+	install $(BUILD)/libt2g.so $(DESTDIR)$(PREFIX)/lib/
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@OPENMP@|$(OPENMP)|' tools/t2g.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/t2g.pc
+
+clean: ## removes build/
+	rm -rf $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+$(BUILD)/t2g: $(TOOL_OBJECTS) $(BUILD)/libt2g.a
+	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/libt2g.a: $(LIB_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/libt2g.so: $(LIB_OBJECTS)
+	$(CC) $(OPENMP) -shared $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libt2g.a
+	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libt2g.a
+	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(CHECK): $(CHECK_OBJECTS) $(BUILD)/libt2g.a
+	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$(BUILD)/simd/avx2/%.o: FLAGS := $(ISA_FLAGS_avx2)
+$(BUILD)/simd/avx512/%.o: FLAGS := $(ISA_FLAGS_avx512)
+$(BUILD)/simd/dispatch.o: FLAGS := $(DEFINES)
+$(BUILD)/tools/%.o: FLAGS := -DT2G_BUILD_FLAGS='"$(filter -O% -f% -m%,$(CFLAGS))"' $(DEFINES)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

@@ -1,0 +1,168 @@
+/** Training: optimisers, schedules, and the loops that put the stages together:
+ * supervised fine-tuning (the reward model is one), rollouts, the PPO step. */
+#ifndef T2G_TRAIN_H
+#define T2G_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "t2g/feedback.h"
+#include "t2g/kernels.h"
+#include "t2g/model.h"
+#include "t2g/ppo.h"
+#include "t2g/status.h"
+#include "t2g/tokenizer.h"
+
+/* --- optimisers (ppo.md section 11) --------------------------------------- */
+
+typedef enum t2g_optim { T2G_ADAMW, T2G_ADAM, T2G_ADAFACTOR } t2g_optim;
+
+typedef struct t2g_optim_config {
+    t2g_optim kind;
+    double b1, b2, eps, weight_decay; /* .9 .999 1e-8 0 */
+    double max_grad_norm;             /* <= 0: no clipping */
+} t2g_optim_config;
+
+/** Moments of one model's trainable parameters. */
+typedef struct t2g_optimizer t2g_optimizer;
+T2G_CHECK t2g_status t2g_optimizer_new(t2g_optimizer **o,
+                                       const t2g_optim_config *config,
+                                       const t2g_model *m);
+void t2g_optimizer_free(t2g_optimizer *o);
+/** One update with m's gradients: global norm (into *norm, may be NULL),
+ * clipping by min(1, max/(norm+1e-6)), the rule, gradients zeroed, panels
+ * repacked. A non-finite norm is T2G_ERR_NUMERIC naming the first bad tensor;
+ * nothing has changed then. */
+T2G_CHECK t2g_status t2g_optimizer_step(t2g_optimizer *o, t2g_model *m,
+                                        double lr, double *norm);
+/** Feeds the state (step, moments) to a digest. */
+void t2g_optimizer_digest(const t2g_optimizer *o, t2g_digest *d);
+
+/** Adafactor on one tensor (HF form, section 11.1); rows = 1: a vector. row
+ * [rows], col [cols] for matrices, acc [cols] for vectors (in col). t from 1. */
+T2G_CHECK t2g_status t2g_adafactor(float *p, const float *g, float *row,
+                                   float *col, size_t rows, size_t cols,
+                                   uint64_t t, double lr, double weight_decay);
+
+typedef enum t2g_schedule { T2G_LINEAR, T2G_COSINE, T2G_CONSTANT } t2g_schedule;
+/** Rate of update k (from 0) of `total`: linear warm-up over `warmup` updates,
+ * then the shape (section 12). */
+double t2g_learning_rate(t2g_schedule s, double lr, uint64_t k, uint64_t warmup,
+                         uint64_t total);
+
+/* --- supervised fine-tuning (baselines.md section 2) ----------------------- */
+
+/** One example: prompt ids (not trained on) and completion ids. */
+typedef struct t2g_example {
+    uint32_t *id;
+    size_t count, prompt;
+} t2g_example;
+
+typedef struct t2g_sft_config {
+    t2g_optim_config optim;
+    t2g_schedule schedule;
+    double lr;
+    uint64_t warmup, steps;
+    size_t batch; /* sequences an update */
+    uint64_t seed;
+} t2g_sft_config;
+
+/** What one update did; given to the progress callback. */
+typedef struct t2g_sft_report {
+    uint64_t step, steps, tokens; /* tokens: processed so far */
+    double loss, accuracy, entropy, lr, grad_norm, seconds;
+} t2g_sft_report;
+
+/** Gives example number i of the run (i = step*batch + k): ids stay valid until
+ * the next call. Draw from a fixed set by a shuffle, or generate. */
+typedef t2g_status t2g_example_fn(void *context, uint64_t i, t2g_example *out);
+/** Called after each update; T2G_ERR_INTERRUPTED ends the run cleanly. */
+typedef t2g_status t2g_sft_progress_fn(void *context, const t2g_sft_report *r);
+
+/** Trains m by cross-entropy on completions: the loss of an update is the mean
+ * over all its completion tokens. */
+T2G_CHECK t2g_status t2g_sft(t2g_model *m, const t2g_sft_config *config,
+                             t2g_example_fn *example, void *example_context,
+                             t2g_sft_progress_fn *progress,
+                             void *progress_context);
+
+/** Mean loss and accuracy over examples 0..n-1, no training. */
+T2G_CHECK t2g_status t2g_sft_evaluate(const t2g_model *m, size_t batch,
+                                      t2g_example_fn *example, void *context,
+                                      uint64_t n, double *loss,
+                                      double *accuracy);
+
+/* --- rollouts and the PPO step ---------------------------------------------- */
+
+typedef struct t2g_rl_config {
+    t2g_ppo_config ppo;
+    t2g_optim_config optim;
+    t2g_schedule schedule;
+    double lr;
+    uint64_t warmup, steps;         /* PPO steps; warm-up in steps */
+    size_t batch, minibatch;        /* sequences a step, a minibatch */
+    size_t gradient_accumulation;   /* minibatches an update */
+    size_t ppo_epochs;
+    t2g_granularity granularity;
+    t2g_kl_penalty kl_penalty;
+    t2g_kl_controller kl;           /* start value, target, horizon */
+    float gamma, lam;
+    t2g_whitening whiten;           /* of advantages */
+    float reward_scale;
+    float advantage_clamp;          /* <= 0: none; after whitening */
+    bool fit_value_head;            /* least squares on the first returns */
+    double value_ridge;
+    bool early_stopping;
+    double target_kl;
+    t2g_sampling sampling;
+    uint64_t seed;
+} t2g_rl_config;
+
+/** The recommended defaults (ppo.md section 15). */
+t2g_rl_config t2g_rl_defaults(void);
+
+/** Rewards for one sampled response; ids and byte ranges given. delta [tokens]
+ * starts at 0. *usable = false excludes the response from the update. */
+typedef struct t2g_rollout {
+    const uint32_t *prompt, *response; /* ids; response with its end token */
+    size_t prompt_count, response_count;
+    uint64_t prompt_index;             /* which prompt of the data */
+    bool ended;                        /* an end token was sampled */
+    const char *text;                  /* the response's bytes, specials out */
+    size_t text_length;
+    const size_t *offset;              /* flat byte ranges in text */
+    float *delta;                      /* out, [response_count] */
+    bool usable;                       /* in: true */
+} t2g_rollout;
+
+/** Fills delta of n rollouts (all of a step at once). */
+typedef t2g_status t2g_reward_fn(void *context, uint64_t step, t2g_rollout *r,
+                                 size_t n);
+/** Gives prompt ids of sample i = step*batch + k; valid until the next call. */
+typedef t2g_status t2g_prompt_fn(void *context, uint64_t i,
+                                 const uint32_t **ids, size_t *count,
+                                 uint64_t *prompt_index);
+
+typedef struct t2g_rl_report {
+    uint64_t step, steps;
+    t2g_step_stats step_stats;
+    t2g_ppo_stats stats;      /* means over the step's minibatches */
+    double kl_coef, lr, grad_norm;
+    double score;             /* mean over usable rows of sum of delta */
+    size_t usable, rows, response_tokens, skipped_minibatches;
+    double seconds_rollout, seconds_reward, seconds_update, var_explained;
+    const t2g_rollout *rollout; /* the step's rows, for logs */
+} t2g_rl_report;
+typedef t2g_status t2g_rl_progress_fn(void *context, const t2g_rl_report *r);
+
+/** Text2Grad, PRM-PPO and scalar PPO by `granularity`: one code path. m needs a
+ * value head; ref is the reference policy (not changed). */
+T2G_CHECK t2g_status t2g_rl(t2g_model *m, const t2g_model *ref,
+                            const t2g_tokenizer *tok,
+                            const t2g_rl_config *config, t2g_prompt_fn *prompt,
+                            void *prompt_context, t2g_reward_fn *reward,
+                            void *reward_context, t2g_rl_progress_fn *progress,
+                            void *progress_context);
+
+#endif
