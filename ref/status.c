@@ -23,10 +23,13 @@ t2g_status t2g_fail_in(t2g_status s, const char *fmt, ...)
     char text[sizeof message];
     va_list args;
     va_start(args, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, args);
+    vsnprintf(text, sizeof text - 2, fmt, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof text)
-        snprintf(text + n, sizeof text - (size_t)n, ": %s", message);
+    size_t n = strlen(text), room = sizeof text - n - 3;
+    size_t rest = strlen(message) < room ? strlen(message) : room;
+    memcpy(text + n, ": ", 2);
+    memcpy(text + n + 2, message, rest);
+    text[n + 2 + rest] = '\0';
     memcpy(message, text, sizeof text);
     return s;
 }

@@ -95,6 +95,7 @@ typedef struct t2g_safetensors {
     char *path;
     void *mapping;
     size_t mapping_size;
+    unsigned char *heap; /* the file, where it cannot be mapped */
 } t2g_safetensors;
 
 /** Maps a file and checks its header as model.md section 10 says (tiling without

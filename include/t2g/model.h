@@ -28,7 +28,9 @@ typedef struct t2g_config {
     size_t eos_count;
     double initializer_range;
     double rope_theta, rope_factor, rope_low, rope_high, rope_original,
-        rope_attention_factor, rope_beta_fast, rope_beta_slow;
+        rope_attention_factor, rope_beta_fast, rope_beta_slow, rope_mscale,
+        rope_mscale_all_dim; /* attention_factor, mscales: 0 = not given */
+    bool rope_truncate;
     t2g_rope_type rope_type;
 } t2g_config;
 
@@ -39,6 +41,10 @@ T2G_CHECK t2g_status t2g_config_read(t2g_config *c, const char *path);
 json_t *t2g_config_json(const t2g_config *c);
 /** Checks sizes and their products. */
 T2G_CHECK t2g_status t2g_config_check(const t2g_config *c);
+/** Rotary frequencies w_i [head_dim/2] (in double, rounded once) and the factor of
+ * the cosine and sine tables (1 except for yarn). */
+T2G_CHECK t2g_status t2g_rope_frequencies(const t2g_config *c, float *inv_freq,
+                                          float *scale);
 
 /** A parameter: weight [rows, cols] as stored in the file ([out, in]; vectors
  * have rows = 1). Matrices keep two packed copies, refreshed by t2g_model_pack:
@@ -48,7 +54,7 @@ typedef struct t2g_param {
     size_t rows, cols;
     float *weight, *grad; /* grad NULL unless trainable */
     float *forward, *backward;
-    bool vector;
+    bool product; /* used in matrix products: has packed copies */
 } t2g_param;
 
 typedef struct t2g_layer {
@@ -66,7 +72,8 @@ typedef struct t2g_model {
     t2g_param *value_weight, *value_bias; /* v_head.summary, or NULL */
     float *inv_freq;                      /* [head_dim/2] */
     float rope_scale;                     /* yarn's table scale, else 1 */
-    bool trainable, packed_backward;
+    float *lookup_grad; /* embedding's share by lookup, apart from the head's */
+    bool trainable;
 } t2g_model;
 
 /** A model with random parameters: matrices and embeddings N(0, s^2) with
@@ -93,6 +100,10 @@ T2G_CHECK t2g_status t2g_model_make_trainable(t2g_model *m);
 /** Refreshes the packed copies after the weights changed. */
 void t2g_model_pack(t2g_model *m);
 void t2g_model_zero_grad(t2g_model *m);
+/** Adds the embedding's gradient by lookup to the one by the output projection.
+ * Kept apart until all micro-batches are in, so that their number changes no bit;
+ * t2g_optimizer_step calls it, others do before they read gradients. */
+void t2g_model_finish_grad(t2g_model *m);
 /** Feeds names and weights of all parameters to a digest. */
 void t2g_model_digest(const t2g_model *m, t2g_digest *d);
 size_t t2g_model_parameters(const t2g_model *m);
@@ -152,6 +163,13 @@ T2G_CHECK t2g_status t2g_head_backward(t2g_model *m, const float *hidden,
                                        const t2g_decision *d, size_t n,
                                        const float *g, const float *h,
                                        float *d_hidden);
+/** The same with h = 0 in one pass with logprob, entropy and best [n]: for losses
+ * whose g does not depend on them (cross-entropy). */
+T2G_CHECK t2g_status t2g_head_cross_entropy(t2g_model *m, const float *hidden,
+                                            const t2g_decision *d, size_t n,
+                                            const float *g, float *d_hidden,
+                                            float *logprob, float *entropy,
+                                            uint32_t *best);
 
 /** value[i] = w . hidden[position[i]] + b (chain over H from b). */
 void t2g_values(const t2g_model *m, const float *hidden, const size_t *position,
@@ -181,7 +199,7 @@ typedef struct t2g_generation {
     uint8_t *ended;    /* [rows] 1: an end token was produced (it is kept) */
     float *logprob;    /* raw log-probability of each token, temperature 1 */
     size_t rows;
-    uint64_t prompt_tokens, seconds_e9; /* for tokens/s */
+    uint64_t prompt_tokens;
 } t2g_generation;
 void t2g_generation_free(t2g_generation *g);
 

@@ -36,7 +36,8 @@ double t2g_random_unit(const t2g_stream *s, uint64_t i);
 /** floor(word * n / 2^32); 1 <= n < 2^24. */
 uint32_t t2g_random_below(const t2g_stream *s, uint64_t i, uint32_t n);
 /** Standard normal from words 2i and 2i+1 (Box-Muller, cosine branch, computed
- * in double with SLEEF's deterministic log and cos, rounded once). */
+ * in double with t2g_log and t2g_cos, rounded once): with u, v those words as
+ * units, sqrt(-2 log(1-u)) * cos(2 pi v). */
 float t2g_random_normal(const t2g_stream *s, uint64_t i);
 
 /** Fisher-Yates: order becomes a permutation of 0..n-1: for i = n-1..1 swap i

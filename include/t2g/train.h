@@ -93,6 +93,60 @@ T2G_CHECK t2g_status t2g_sft_evaluate(const t2g_model *m, size_t batch,
                                       uint64_t n, double *loss,
                                       double *accuracy);
 
+/* --- sequences -------------------------------------------------------------- */
+
+/** Ids of a prompt: the tokenizer's template, and its bos in front when it has one
+ * that is not its eos and the template gave none. Appends to out. */
+T2G_CHECK t2g_status t2g_encode_prompt(const t2g_tokenizer *t, const char *text,
+                                       size_t n, t2g_encoding *out);
+/** Ids of a training example: prompt, completion (tokenised alone: no merge across
+ * the border), end token (the tokenizer's eos, if any). Replaces work, which owns
+ * the ids of *out. */
+T2G_CHECK t2g_status t2g_encode_example(const t2g_tokenizer *t,
+                                        const char *prompt, size_t prompt_n,
+                                        const char *completion, size_t n,
+                                        t2g_encoding *work, t2g_example *out);
+
+/* --- the generative reward model [T2G] section 3 ------------------------------ */
+
+/** The text a reward model reads: prompt, response, "\nCRITIQUE:" - a blank
+ * between the first two unless there is white space already. One prompt for
+ * training, run time and evaluation. Appends to out. */
+T2G_CHECK t2g_status t2g_reward_prompt(const char *prompt, size_t prompt_n,
+                                       const char *response, size_t n,
+                                       t2g_buffer *out);
+/** The training example of a critique: reward prompt -> blank and the reply. */
+T2G_CHECK t2g_status t2g_reward_example(const t2g_tokenizer *t,
+                                        const char *prompt, size_t prompt_n,
+                                        const char *response, size_t n,
+                                        const t2g_critique *critique,
+                                        t2g_encoding *work, t2g_example *out);
+
+/** A response to be judged, and the judgement. */
+typedef struct t2g_judgement {
+    const char *prompt, *response;
+    size_t prompt_length, response_length;
+    t2g_critique critique; /* out; t2g_critique_free */
+} t2g_judgement;
+
+/** Lets the reward model write a critique for each of n responses. Replies that do
+ * not parse have status UNPARSED. progress may be NULL. */
+T2G_CHECK t2g_status t2g_reward_judge(const t2g_model *rm,
+                                      const t2g_tokenizer *t, t2g_judgement *j,
+                                      size_t n, const t2g_sampling *sampling,
+                                      t2g_generate_progress_fn *progress,
+                                      void *context);
+
+/** Token-level agreement of predicted with true rewards, per sign. */
+typedef struct t2g_label_counts {
+    size_t hit[2], predicted[2], actual[2]; /* 0: good (> 0), 1: poor (< 0) */
+} t2g_label_counts;
+void t2g_label_count(t2g_label_counts *c, const float *predicted,
+                     const float *actual, size_t tokens);
+/** Precision, recall, F1 of label 0 or 1; 0/0 is 0. */
+void t2g_label_scores(const t2g_label_counts *c, int label, double *precision,
+                      double *recall, double *f1);
+
 /* --- rollouts and the PPO step ---------------------------------------------- */
 
 typedef struct t2g_rl_config {

@@ -1,0 +1,79 @@
+/* Character classes of Unicode 16.0, and walking through valid UTF-8. */
+#ifndef T2G_TOKENIZER_UNICODE_H
+#define T2G_TOKENIZER_UNICODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bits of one code point. */
+enum {
+    CLASS_LU = 1 << 0, /* upper case letter */
+    CLASS_LL = 1 << 1, /* lower case letter */
+    CLASS_LT = 1 << 2, /* title case letter */
+    CLASS_LM = 1 << 3, /* modifier letter */
+    CLASS_LO = 1 << 4, /* other letter */
+    CLASS_M = 1 << 5,  /* mark */
+    CLASS_N = 1 << 6,  /* number */
+    CLASS_P = 1 << 7,  /* punctuation */
+    CLASS_S = 1 << 8,  /* symbol */
+    CLASS_SPACE = 1 << 9,  /* White_Space: \s */
+    CLASS_WORD = 1 << 10,  /* \w of the Rust regex crate */
+    CLASS_DIGIT = 1 << 11, /* Rust's char::is_numeric, Unicode 17.0 */
+    CLASS_L = CLASS_LU | CLASS_LL | CLASS_LT | CLASS_LM | CLASS_LO
+};
+
+enum { T2G_UNICODE_BLOCK = 128 };
+
+extern const uint8_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
+extern const uint16_t t2g_unicode_classes[][T2G_UNICODE_BLOCK];
+
+static inline unsigned unicode_class(uint32_t code)
+{
+    return t2g_unicode_classes[t2g_unicode_block[code / T2G_UNICODE_BLOCK]]
+                              [code % T2G_UNICODE_BLOCK];
+}
+
+/* Bytes of the character whose first byte this is. */
+static inline size_t utf8_length(unsigned char first)
+{
+    return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* The character at s, which is valid UTF-8. */
+static inline uint32_t utf8_decode(const unsigned char *s)
+{
+    switch (utf8_length(s[0])) {
+    case 1: return s[0];
+    case 2: return (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu);
+    case 3:
+        return (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+    default:
+        return (s[0] & 0x07u) << 18 | (s[1] & 0x3fu) << 12 |
+               (s[2] & 0x3fu) << 6 | (s[3] & 0x3fu);
+    }
+}
+
+/* Writes code as UTF-8; returns the number of bytes, at most 4. */
+static inline size_t utf8_encode(char *out, uint32_t code)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3f));
+    out[0] = (char)((0xf00 >> n & 0xff) | code);
+    return n;
+}
+
+/* Start of the character before p, p > 0. */
+static inline size_t utf8_before(const unsigned char *s, size_t p)
+{
+    do
+        p--;
+    while ((s[p] & 0xc0) == 0x80);
+    return p;
+}
+
+#endif

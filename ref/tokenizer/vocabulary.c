@@ -1,0 +1,271 @@
+#define XXH_INLINE_ALL
+#include <string.h>
+#include <xxhash.h>
+
+#include "tokenizer_private.h"
+#include "unicode.h"
+
+/* --- byte symbols ---------------------------------------------------------- */
+
+/* Bytes that print stand for themselves, the other 68 in ascending order for
+ * U+0100 and on. [GPT-2] bytes_to_unicode. */
+static bool byte_prints(unsigned byte)
+{
+    return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
+}
+
+uint32_t t2g_byte_symbol(unsigned char byte)
+{
+    if (byte_prints(byte))
+        return byte;
+    if (byte <= 0x20)
+        return 0x100u + byte;
+    return byte == 0xad ? 0x143 : 0x121u + (byte - 0x7fu);
+}
+
+/* The byte of a symbol, or -1. */
+static int symbol_byte(uint32_t code)
+{
+    if (code < 0x100)
+        return byte_prints(code) ? (int)code : -1;
+    if (code <= 0x120)
+        return (int)code - 0x100;
+    if (code <= 0x142)
+        return (int)code - 0x121 + 0x7f;
+    return code == 0x143 ? 0xad : -1;
+}
+
+/* Writes at most n bytes; false when a character is no byte symbol. */
+static bool symbols_to_bytes(const char *content, size_t n, char *bytes,
+                             size_t *length)
+{
+    const unsigned char *s = (const unsigned char *)content;
+    *length = 0;
+    for (size_t i = 0; i < n; i += utf8_length(s[i])) {
+        int byte = symbol_byte(utf8_decode(s + i));
+        if (byte < 0)
+            return false;
+        bytes[(*length)++] = (char)byte;
+    }
+    return true;
+}
+
+/* --- index of texts -------------------------------------------------------- */
+
+typedef enum key_kind { KEY_CONTENT, KEY_BYTES } key_kind;
+
+static const char *key_of(const t2g_vocabulary *v, key_kind kind, uint32_t id,
+                          size_t *n)
+{
+    const t2g_token *token = &v->token[id];
+    *n = kind == KEY_CONTENT ? token->content_length : token->bytes_length;
+    return kind == KEY_CONTENT ? token_content(v, id) : token_bytes(v, id);
+}
+
+/* The slot that holds this key, or the free one where it belongs. */
+static size_t find_slot(const t2g_vocabulary *v, const t2g_text_index *index,
+                        key_kind kind, const char *s, size_t n)
+{
+    size_t i = XXH3_64bits(s, n) & (index->capacity - 1);
+    for (; index->slot[i] != 0; i = (i + 1) & (index->capacity - 1)) {
+        size_t length;
+        const char *key = key_of(v, kind, index->slot[i] - 1, &length);
+        if (length == n && memcmp(key, s, n) == 0)
+            break;
+    }
+    return i;
+}
+
+/* Keeps the table at most half full. */
+static t2g_status grow_index(const t2g_vocabulary *v, t2g_text_index *index,
+                             key_kind kind)
+{
+    if (2 * (index->used + 1) <= index->capacity)
+        return T2G_OK;
+    t2g_text_index larger = {.used = index->used};
+    larger.capacity = index->capacity ? 2 * index->capacity : 1024;
+    larger.slot = t2g_calloc(larger.capacity, sizeof *larger.slot);
+    if (!larger.slot)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < index->capacity; i++) {
+        if (index->slot[i] == 0)
+            continue;
+        size_t n;
+        const char *key = key_of(v, kind, index->slot[i] - 1, &n);
+        larger.slot[find_slot(v, &larger, kind, key, n)] = index->slot[i];
+    }
+    t2g_free(index->slot);
+    *index = larger;
+    return T2G_OK;
+}
+
+/* Call grow_index first. */
+static void insert(const t2g_vocabulary *v, t2g_text_index *index,
+                   key_kind kind, uint32_t id)
+{
+    size_t n;
+    const char *key = key_of(v, kind, id, &n);
+    size_t slot = find_slot(v, index, kind, key, n);
+    index->used += index->slot[slot] == 0;
+    index->slot[slot] = id + 1;
+}
+
+static int64_t find(const t2g_vocabulary *v, const t2g_text_index *index,
+                    key_kind kind, const char *s, size_t n)
+{
+    if (index->capacity == 0)
+        return T2G_NO_TOKEN;
+    return (int64_t)index->slot[find_slot(v, index, kind, s, n)] - 1;
+}
+
+/* --- tokens ---------------------------------------------------------------- */
+
+static t2g_status reserve_id(t2g_vocabulary *v, uint32_t id)
+{
+    if (id >= T2G_ID_LIMIT)
+        return t2g_fail(T2G_ERR_FORMAT, "id %u, expected less than %d", id,
+                        T2G_ID_LIMIT);
+    if (id < v->capacity)
+        return T2G_OK;
+    size_t capacity = v->capacity ? v->capacity : 1024;
+    while (capacity <= id)
+        capacity *= 2;
+    t2g_token *token = t2g_regrow(v->token, v->capacity, capacity,
+                                  sizeof *token);
+    if (!token)
+        return T2G_ERR_MEMORY;
+    v->token = token;
+    v->capacity = capacity;
+    return T2G_OK;
+}
+
+/* Appends content, and the bytes behind it unless they are the same. */
+static t2g_status store_text(t2g_vocabulary *v, t2g_token *token,
+                             const char *content, size_t n)
+{
+    token->content = token->bytes = v->text.size;
+    token->content_length = token->bytes_length = (uint32_t)n;
+    T2G_TRY(t2g_buffer_append(&v->text, content, n));
+    T2G_TRY(t2g_buffer_append(&v->text, content, n)); /* room for the bytes */
+    v->text.size -= n;
+
+    size_t length;
+    char *bytes = v->text.data + v->text.size;
+    if (symbols_to_bytes(content, n, bytes, &length))
+        token->flags |= TOKEN_SYMBOLIC;
+    if (token->flags & TOKEN_SYMBOLIC &&
+        (length != n || memcmp(bytes, content, n) != 0)) {
+        token->bytes = v->text.size;
+        token->bytes_length = (uint32_t)length;
+        v->text.size += length;
+    }
+    v->text.data[v->text.size] = '\0';
+    return T2G_OK;
+}
+
+t2g_status t2g_vocabulary_put(t2g_vocabulary *v, uint32_t id,
+                              const char *content, size_t n, unsigned flags)
+{
+    t2g_token token = {.flags = flags};
+    if (n > UINT32_MAX)
+        return t2g_fail(T2G_ERR_FORMAT, "a token of %zu bytes", n);
+    T2G_TRY(reserve_id(v, id));
+    if (v->token[id].flags != 0)
+        return t2g_fail(T2G_ERR_FORMAT, "id %u of '%.*s' is that of '%.*s' "
+                        "already", id, (int)n, content,
+                        (int)v->token[id].content_length,
+                        token_content(v, id));
+    T2G_TRY(grow_index(v, &v->by_content, KEY_CONTENT));
+    T2G_TRY(grow_index(v, &v->by_bytes, KEY_BYTES));
+    T2G_TRY(store_text(v, &token, content, n));
+    v->token[id] = token;
+    if (id >= v->size)
+        v->size = (size_t)id + 1;
+    insert(v, &v->by_content, KEY_CONTENT, id);
+    if (flags & TOKEN_MODEL) {
+        v->model_count++;
+        if (token.flags & TOKEN_SYMBOLIC)
+            insert(v, &v->by_bytes, KEY_BYTES, id);
+    }
+    return T2G_OK;
+}
+
+int64_t t2g_vocabulary_find(const t2g_vocabulary *v, const char *content,
+                            size_t n)
+{
+    return find(v, &v->by_content, KEY_CONTENT, content, n);
+}
+
+int64_t t2g_vocabulary_find_bytes(const t2g_vocabulary *v, const char *bytes,
+                                  size_t n)
+{
+    return find(v, &v->by_bytes, KEY_BYTES, bytes, n);
+}
+
+void t2g_vocabulary_free(t2g_vocabulary *v)
+{
+    t2g_free(v->token);
+    t2g_buffer_free(&v->text);
+    t2g_free(v->by_content.slot);
+    t2g_free(v->by_bytes.slot);
+}
+
+/* --- merges ---------------------------------------------------------------- */
+
+static size_t find_pair(const t2g_merges *m, uint32_t left, uint32_t right)
+{
+    uint64_t pair = (uint64_t)left << 32 | right;
+    size_t i = XXH3_64bits(&pair, sizeof pair) & (m->slots - 1);
+    for (; m->slot[i] != 0; i = (i + 1) & (m->slots - 1)) {
+        const t2g_merge *merge = &m->merge[m->slot[i] - 1];
+        if (merge->left == left && merge->right == right)
+            break;
+    }
+    return i;
+}
+
+static t2g_status grow_merges(t2g_merges *m)
+{
+    if (m->count < m->capacity)
+        return T2G_OK;
+    size_t capacity = m->capacity ? 2 * m->capacity : 1024;
+    t2g_merge *merge = t2g_regrow(m->merge, m->count, capacity, sizeof *merge);
+    if (!merge)
+        return T2G_ERR_MEMORY;
+    m->merge = merge;
+    uint32_t *slot = t2g_calloc(2 * capacity, sizeof *slot);
+    if (!slot)
+        return T2G_ERR_MEMORY;
+    t2g_free(m->slot);
+    m->slot = slot;
+    m->slots = 2 * capacity;
+    m->capacity = capacity;
+    for (size_t rank = 0; rank < m->count; rank++)
+        m->slot[find_pair(m, merge[rank].left, merge[rank].right)] =
+            (uint32_t)rank + 1;
+    return T2G_OK;
+}
+
+t2g_status t2g_merges_put(t2g_merges *m, uint32_t left, uint32_t right,
+                          uint32_t id)
+{
+    if (m->count >= INT32_MAX)
+        return t2g_fail(T2G_ERR_FORMAT, "more than %d merges", INT32_MAX);
+    T2G_TRY(grow_merges(m));
+    m->slot[find_pair(m, left, right)] = (uint32_t)m->count + 1;
+    m->merge[m->count++] = (t2g_merge){left, right, id};
+    return T2G_OK;
+}
+
+int64_t t2g_merges_find(const t2g_merges *m, uint32_t left, uint32_t right)
+{
+    if (m->slots == 0)
+        return T2G_NO_MERGE;
+    return (int64_t)m->slot[find_pair(m, left, right)] - 1;
+}
+
+void t2g_merges_free(t2g_merges *m)
+{
+    t2g_free(m->merge);
+    t2g_free(m->slot);
+}

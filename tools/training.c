@@ -1,0 +1,317 @@
+#include "training.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+const char *const schedule_names[] = {"linear", "cosine", "constant", NULL};
+const char *const optim_names[] = {"adamw", "adam", "adafactor", NULL};
+
+t2g_optim_config optim_config(const training_options *o)
+{
+    return (t2g_optim_config){
+        .kind = (t2g_optim)o->optim, .b1 = o->adam_beta1, .b2 = o->adam_beta2,
+        .eps = o->adam_epsilon, .weight_decay = o->weight_decay,
+        .max_grad_norm = o->max_grad_norm};
+}
+
+t2g_status join_path(char out[4096], const char *dir, const char *name)
+{
+    int n = snprintf(out, 4096, "%s/%s", dir, name);
+    return n > 0 && n < 4096 ? T2G_OK
+                             : t2g_fail(T2G_ERR_ARG, "the path '%s/%s' is too "
+                                        "long", dir, name);
+}
+
+/* --- session --------------------------------------------------------------------- */
+
+t2g_status load_tokenizer(t2g_tokenizer **t, const training_options *o)
+{
+    const char *path = o->tokenizer ? o->tokenizer : o->model;
+    T2G_TRY(t2g_tokenizer_load(t, path));
+    if (t2g_tokenizer_chat_template(*t) && !o->no_chat_template)
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "%s has a chat template, which "
+                        "this version does not render; --no-chat-template uses "
+                        "prompts as they are", path);
+    return T2G_OK;
+}
+
+static void report_bad_line(void *context, const char *message)
+{
+    cli_note(context, "skipped: %s", message);
+}
+
+t2g_status load_records(t2g_records *r, const invocation *inv,
+                        const training_options *o, const char *path)
+{
+    return t2g_records_read(r, path, o->format, o->skip_bad_lines,
+                            report_bad_line, (void *)(uintptr_t)inv);
+}
+
+t2g_status session_open(session *s, const invocation *inv,
+                        const training_options *o)
+{
+    *s = (session){.inv = inv, .o = o};
+    T2G_TRY(load_tokenizer(&s->tok, o));
+    T2G_TRY(t2g_model_load(&s->model, o->model, &inv->kernels));
+    if (t2g_tokenizer_size(s->tok) > s->model->config.vocab_size)
+        return t2g_fail(T2G_ERR_FORMAT, "the tokenizer has %zu tokens, the "
+                        "model %s only %zu", t2g_tokenizer_size(s->tok),
+                        o->model, s->model->config.vocab_size);
+    if (o->data)
+        T2G_TRY(load_records(&s->data, inv, o, o->data));
+    return T2G_OK;
+}
+
+void session_close(session *s)
+{
+    t2g_model_free(s->model);
+    t2g_tokenizer_free(s->tok);
+    t2g_records_free(&s->data);
+    if (s->metrics)
+        fclose(s->metrics);
+    *s = (session){0};
+}
+
+t2g_status save_model(const t2g_model *m, const t2g_tokenizer *tok,
+                      const char *dir)
+{
+    T2G_TRY(t2g_model_save(m, dir));
+    return t2g_tokenizer_save(tok, dir);
+}
+
+t2g_status metrics_open(session *s)
+{
+    T2G_TRY(join_path(s->metrics_path, s->o->output_dir, "metrics.jsonl"));
+    s->metrics = fopen(s->metrics_path, "w");
+    return s->metrics ? T2G_OK
+                      : t2g_fail(T2G_ERR_IO, "%s: %s", s->metrics_path,
+                                 strerror(errno));
+}
+
+void metrics_line(session *s, json_t *line)
+{
+    json_dumpf(line, s->metrics, JSON_COMPACT);
+    fputc('\n', s->metrics);
+    fflush(s->metrics);
+    json_decref(line);
+}
+
+t2g_status metrics_close(session *s)
+{
+    bool bad = ferror(s->metrics);
+    bad |= fclose(s->metrics) != 0;
+    s->metrics = NULL;
+    return bad ? t2g_fail(T2G_ERR_IO, "%s: %s", s->metrics_path,
+                          strerror(errno))
+               : T2G_OK;
+}
+
+/* --- examples ------------------------------------------------------------------------ */
+
+static t2g_status supervised(const t2g_records *r, size_t i,
+                             const t2g_tokenizer *tok, t2g_encoding *work,
+                             t2g_example *out)
+{
+    const char *text, *prompt, *completion;
+    size_t text_n, prompt_n, n;
+    T2G_TRY(t2g_record_string(r, i, "text", false, &text, &text_n));
+    T2G_TRY(t2g_record_string(r, i, "prompt", !text, &prompt, &prompt_n));
+    if (!prompt)
+        return t2g_encode_example(tok, "", 0, text, text_n, work, out);
+    T2G_TRY(t2g_record_string(r, i, "completion", false, &completion, &n));
+    if (!completion)
+        T2G_TRY(t2g_record_string(r, i, "reference", true, &completion, &n));
+    return t2g_encode_example(tok, prompt, prompt_n, completion, n, work, out);
+}
+
+static t2g_status reward(const t2g_records *r, size_t i,
+                         const t2g_tokenizer *tok, t2g_encoding *work,
+                         t2g_example *out)
+{
+    const char *prompt, *response;
+    size_t prompt_n, n;
+    t2g_critique c = {0};
+    T2G_TRY(t2g_record_string(r, i, "prompt", true, &prompt, &prompt_n));
+    T2G_TRY(t2g_record_string(r, i, "response", true, &response, &n));
+    t2g_status s = t2g_critique_from_record(&c, r->record[i]);
+    if (s == T2G_OK)
+        s = t2g_reward_example(tok, prompt, prompt_n, response, n, &c, work,
+                               out);
+    t2g_critique_free(&c);
+    return s;
+}
+
+t2g_status examples_read(examples *e, const t2g_records *r,
+                         const t2g_tokenizer *tok, example_kind kind,
+                         size_t max_length)
+{
+    t2g_encoding work = {0};
+    t2g_status s = T2G_OK;
+    *e = (examples){.item = t2g_calloc(r->count, sizeof *e->item)};
+    if (!e->item)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; s == T2G_OK && i < r->count; i++) {
+        t2g_example x;
+        s = kind == EXAMPLE_REWARD ? reward(r, i, tok, &work, &x)
+                                   : supervised(r, i, tok, &work, &x);
+        if (s != T2G_OK) {
+            s = t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
+            break;
+        }
+        if (x.count > max_length) {
+            e->too_long++;
+            continue;
+        }
+        uint32_t *id = t2g_calloc(x.count, sizeof *id);
+        if (!id)
+            s = T2G_ERR_MEMORY;
+        else
+            memcpy(id, x.id, x.count * sizeof *id);
+        e->item[e->count++] = (t2g_example){id, x.count, x.prompt};
+    }
+    t2g_encoding_free(&work);
+    if (s == T2G_OK && e->count == 0)
+        s = t2g_fail(T2G_ERR_FORMAT, "%s: no example of at most %zu tokens",
+                     r->path, max_length);
+    return s;
+}
+
+t2g_status examples_shuffle(examples *e, uint64_t seed)
+{
+    e->seed = seed;
+    e->epoch = UINT64_MAX;
+    e->order = t2g_calloc(e->count, sizeof *e->order);
+    return e->order ? T2G_OK : T2G_ERR_MEMORY;
+}
+
+void examples_free(examples *e)
+{
+    for (size_t i = 0; i < e->count; i++)
+        t2g_free(e->item[i].id);
+    t2g_free(e->item);
+    t2g_free(e->order);
+    *e = (examples){0};
+}
+
+t2g_status examples_next(void *context, uint64_t i, t2g_example *out)
+{
+    examples *e = context;
+    uint64_t epoch = i / e->count;
+    if (e->order && epoch != e->epoch) {
+        t2g_stream stream = {e->seed, 0, (uint32_t)epoch, T2G_RNG_DATA};
+        t2g_random_shuffle(&stream, e->order, e->count);
+        e->epoch = epoch;
+    }
+    size_t k = i % e->count;
+    *out = e->item[e->order ? e->order[k] : k];
+    return T2G_OK;
+}
+
+/* --- supervised training with a bar ------------------------------------------------------ */
+
+static t2g_status sft_progress(void *context, const t2g_sft_report *r)
+{
+    session *s = context;
+    char extra[64];
+    snprintf(extra, sizeof extra, "loss %.3f  accuracy %.3f", r->loss,
+             r->accuracy);
+    progress_update(&s->bar, r->step, r->tokens, "tok", extra);
+    if (r->step % s->o->logging_steps == 0 || r->step == r->steps)
+        metrics_line(s, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:I, "
+                                  "s:f}", "stage", s->bar.stage, "step",
+                                  (json_int_t)r->step, "loss", r->loss,
+                                  "mean_token_accuracy", r->accuracy,
+                                  "entropy", r->entropy, "learning_rate",
+                                  r->lr, "grad_norm", r->grad_norm, "tokens",
+                                  (json_int_t)r->tokens, "seconds",
+                                  r->seconds));
+    return cli_interrupted() ? t2g_fail(T2G_ERR_INTERRUPTED, "stopped after "
+                                        "update %llu", (unsigned long long)
+                                        r->step)
+                             : T2G_OK;
+}
+
+t2g_status train_on_examples(session *s, examples *e, const char *stage)
+{
+    const training_options *o = s->o;
+    t2g_sft_config c = {.optim = optim_config(o),
+                        .schedule = (t2g_schedule)o->lr_scheduler,
+                        .lr = o->learning_rate, .warmup = o->warmup_steps,
+                        .steps = o->max_steps, .batch = o->batch_size,
+                        .seed = s->inv->common.seed};
+    if (c.steps == 0)
+        c.steps = (uint64_t)ceil(o->epochs * (double)e->count /
+                                 (double)o->batch_size);
+    if (e->too_long)
+        cli_note(s->inv, "%zu of %zu examples are longer than %llu tokens and "
+                 "left out", e->too_long, e->too_long + e->count,
+                 (unsigned long long)o->max_length);
+    T2G_TRY(examples_shuffle(e, s->inv->common.seed));
+    progress_begin(&s->bar, s->inv, stage, c.steps);
+    t2g_status status = t2g_sft(s->model, &c, examples_next, e, sft_progress,
+                                s);
+    progress_end(&s->bar, NULL);
+    return status;
+}
+
+/* --- prompts ------------------------------------------------------------------------------- */
+
+t2g_status prompts_read(prompt_set *p, const t2g_records *r,
+                        const t2g_tokenizer *tok)
+{
+    *p = (prompt_set){.row = t2g_calloc(r->count + 1, sizeof *p->row)};
+    if (!p->row)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < r->count; i++) {
+        const char *text;
+        size_t n;
+        T2G_TRY(t2g_record_string(r, i, "prompt", true, &text, &n));
+        t2g_status s = t2g_encode_prompt(tok, text, n, &p->ids);
+        if (s == T2G_OK && p->ids.count == p->row[i])
+            s = t2g_fail(T2G_ERR_FORMAT, "an empty prompt");
+        if (s != T2G_OK)
+            return t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
+        p->row[i + 1] = p->ids.count;
+    }
+    p->count = r->count;
+    return T2G_OK;
+}
+
+void prompts_free(prompt_set *p)
+{
+    t2g_encoding_free(&p->ids);
+    t2g_free(p->row);
+    *p = (prompt_set){0};
+}
+
+t2g_status prompts_next(void *context, uint64_t i, const uint32_t **ids,
+                        size_t *count, uint64_t *index)
+{
+    const prompt_set *p = context;
+    *index = i % p->count;
+    *ids = p->ids.id + p->row[*index];
+    *count = p->row[*index + 1] - p->row[*index];
+    return T2G_OK;
+}
+
+t2g_status generation_progress(void *context, size_t done, size_t total,
+                               uint64_t tokens)
+{
+    session *s = context;
+    (void)total;
+    progress_update(&s->bar, done, tokens, "tok", NULL);
+    return cli_interrupted() ? t2g_fail(T2G_ERR_INTERRUPTED, "stopped after "
+                                        "%zu responses", done)
+                             : T2G_OK;
+}
+
+size_t end_tokens(const t2g_model *m, const t2g_tokenizer *tok, int64_t eos[8])
+{
+    if (m->config.eos_count) {
+        memcpy(eos, m->config.eos_token_id, sizeof m->config.eos_token_id);
+        return m->config.eos_count;
+    }
+    eos[0] = t2g_tokenizer_eos(tok);
+    return eos[0] >= 0;
+}
