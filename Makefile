@@ -2,6 +2,7 @@
 
 BUILD  ?= build
 PREFIX ?= /usr/local
+Q      ?= @
 CROSS  ?=
 ifeq ($(origin CC),default)
 CC     := $(CROSS)gcc
@@ -104,23 +105,32 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 $(BUILD)/t2g: $(TOOL_OBJECTS) $(BUILD)/libt2g.a
-	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/libt2g.a: $(LIB_OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo '  AR    $@'
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/libt2g.so: $(LIB_OBJECTS)
-	$(CC) $(OPENMP) -shared $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) -shared $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libt2g.a
-	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libt2g.a
-	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 $(CHECK): $(CHECK_OBJECTS) $(BUILD)/libt2g.a
-	$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 $(BUILD)/simd/avx2/%.o: FLAGS := $(ISA_FLAGS_avx2)
 $(BUILD)/simd/avx512/%.o: FLAGS := $(ISA_FLAGS_avx512)
@@ -129,6 +139,7 @@ $(BUILD)/tools/%.o: FLAGS := -DT2G_BUILD_FLAGS='"$(filter -O% -f% -m%,$(CFLAGS))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CFLAGS) $(FLAGS) -c -o $@ $<
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)

@@ -11,7 +11,8 @@ typedef struct verify_options {
     const char *only;       /* case id, or NULL */
     double tolerance;       /* replaces the factor 8 of noise; < 0: default */
     const char *tokenizers; /* --tokenizers DIR, or NULL */
-    const char *got;        /* --got PATH: another implementation's outputs */
+    const char *got;        /* --got PATH; stages then are not called: the
+                               command compares the two files itself */
 } verify_options;
 const verify_options *verify_settings(const verifier *v);
 const t2g_kernels *verify_kernels(const verifier *v);

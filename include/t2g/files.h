@@ -98,9 +98,9 @@ typedef struct t2g_safetensors {
     unsigned char *heap; /* the file, where it cannot be mapped */
 } t2g_safetensors;
 
-/** Maps a file and checks its header as model.md section 10 says (tiling without
- * holes, no overlap, no overflow, no duplicates). Messages name file and tensor.
- * Views stay valid until t2g_safetensors_close. */
+/** Maps a file and checks its header as the format's library does: tiling
+ * without holes, no overlap, no overflow; no duplicates either. Messages name
+ * file and tensor. Views stay valid until t2g_safetensors_close. */
 T2G_CHECK t2g_status t2g_safetensors_open(t2g_safetensors *st,
                                           const char *path);
 void t2g_safetensors_close(t2g_safetensors *st);

@@ -71,6 +71,8 @@ const char *t2g_tokenizer_chat_template(const t2g_tokenizer *t);
 typedef struct t2g_tokenizer_training {
     size_t vocab_size;          /* target, specials and 256 bytes included */
     uint64_t min_frequency;     /* 0 = 1 */
+    size_t max_token_length;    /* bytes, as the reference counts; 0 = any */
+    bool seen_bytes_only;       /* no tokens for bytes that do not occur */
     const char *pre_tokenizer;  /* "gpt2", "llama3", "qwen2" */
     const char *const *special; /* special tokens, ids from 0 */
     size_t special_count;

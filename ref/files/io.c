@@ -289,18 +289,17 @@ void t2g_writer_json(t2g_writer *w, const json_t *value)
 }
 
 /* The renaming survives a power cut once the directory is on disk. Not all
- * file systems can sync one, so this is an effort, not a check. */
-static void sync_directory(const char *path)
+ * file systems can sync one, so this is an effort, not a check. Cuts path. */
+static void sync_directory(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) + 1 : 0;
-    char *directory = n ? t2g_strndup(path, n) : t2g_strdup(".");
-    int fd = directory ? open(directory, O_RDONLY | O_CLOEXEC) : -1;
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[1] = '\0';
+    int fd = open(slash ? path : ".", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);
         close(fd);
     }
-    t2g_free(directory);
 }
 
 static void close_fd(t2g_writer *w)

@@ -244,15 +244,19 @@ static t2g_status quote_sentences(t2g_buffer *out, const json_t *passages,
     return T2G_OK;
 }
 
-/* What the passages say instead; the explanation is a JSON text. */
+/* What the passages say instead. The explanation is a JSON text that names the
+ * place; one that is not leaves the place out. */
 static t2g_status describe_grounding(t2g_buffer *out, const json_t *passages,
                                      const char *explanation)
 {
-    json_t *where = json_loads(explanation, 0, NULL);
-    t2g_status s = t2g_buffer_puts(out, " is not what the passages say");
-    if (s == T2G_OK && where)
-        s = t2g_buffer_puts(out, ":");
-    if (s == T2G_OK && where)
+    json_t *where;
+    T2G_TRY(t2g_buffer_puts(out, " is not what the passages say"));
+    t2g_status s = t2g_json_parse(&where, explanation, strlen(explanation),
+                                  "explanation", 1);
+    if (s != T2G_OK)
+        return s == T2G_ERR_FORMAT ? T2G_OK : s;
+    s = t2g_buffer_puts(out, ":");
+    if (s == T2G_OK)
         s = quote_sentences(out, passages, where);
     json_decref(where);
     return s;

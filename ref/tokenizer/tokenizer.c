@@ -8,9 +8,14 @@ t2g_status t2g_tokenizer_new(t2g_tokenizer **out)
     *out = t;
     if (!t)
         return T2G_ERR_MEMORY;
-    t->bos = t->eos = t->pad = T2G_NO_TOKEN;
+    t->bos = t->eos = t->pad = t->largest_added = T2G_NO_TOKEN;
     t->max_length = 1e30; /* what Hugging Face writes for no limit */
-    return T2G_OK;
+    t->parts = json_object();
+    if (t->parts)
+        return T2G_OK;
+    t2g_free(t);
+    *out = NULL;
+    return t2g_fail(T2G_ERR_MEMORY, "no memory for a tokenizer");
 }
 
 void t2g_tokenizer_free(t2g_tokenizer *t)
@@ -30,18 +35,10 @@ void t2g_tokenizer_free(t2g_tokenizer *t)
 
 /* The id a new added token takes: behind the vocabulary, or behind the largest
  * added id once that is not below the vocabulary's count. */
-static uint32_t next_added_id(const t2g_vocabulary *v)
+static uint32_t next_added_id(const t2g_tokenizer *t)
 {
-    size_t largest = 0;
-    bool any = false;
-    for (size_t id = 0; id < v->size; id++)
-        if (v->token[id].flags & TOKEN_ADDED) {
-            largest = id;
-            any = true;
-        }
-    if (any && (largest >= v->model_count || v->model_count == 0))
-        return (uint32_t)largest + 1;
-    return (uint32_t)v->model_count;
+    int64_t count = (int64_t)t->vocabulary.model_count;
+    return (uint32_t)(t->largest_added >= count ? t->largest_added + 1 : count);
 }
 
 t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content, size_t n,
@@ -52,10 +49,13 @@ t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content, size_t n,
     if (n == 0)
         return T2G_OK;
     int64_t id = t2g_vocabulary_find(v, content, n);
-    if (id == T2G_NO_TOKEN)
-        return t2g_vocabulary_put(v, next_added_id(v), content, n,
-                                  flags | TOKEN_ADDED);
+    if (id == T2G_NO_TOKEN) {
+        id = next_added_id(t);
+        T2G_TRY(t2g_vocabulary_put(v, (uint32_t)id, content, n, 0));
+    }
     v->token[id].flags = (v->token[id].flags & own) | flags | TOKEN_ADDED;
+    if (id > t->largest_added)
+        t->largest_added = id;
     return T2G_OK;
 }
 

@@ -23,7 +23,8 @@ enum {
  * byte symbol mapped to its byte, or the content itself when a character is
  * none. An id without a token has flags 0. */
 typedef struct t2g_token {
-    size_t content, bytes; /* where they begin in the vocabulary's text */
+    size_t content, bytes; /* where they begin in the vocabulary's text; a NUL
+                              follows the content */
     uint32_t content_length, bytes_length;
     unsigned flags;
 } t2g_token;
@@ -172,6 +173,7 @@ enum { T2G_STEPS = 8 };
 typedef struct t2g_pre_tokenizer {
     t2g_step step[T2G_STEPS];
     size_t count;
+    bool byte_level; /* complete: ByteLevel comes last */
 } t2g_pre_tokenizer;
 
 typedef t2g_status t2g_piece_fn(void *context, const t2g_piece *piece);
@@ -260,8 +262,10 @@ struct t2g_tokenizer {
     t2g_pre_tokenizer pre_tokenizer;
     bool trim_offsets;          /* ByteLevel as post-processor */
     bool keeps_first_space;     /* its add_prefix_space */
-    t2g_id_list before, after;  /* TemplateProcessing */
+    bool has_template;          /* TemplateProcessing, and its specials */
+    t2g_id_list before, after;
     json_t *parts; /* the components and model options, as they are written */
+    int64_t largest_added;
     int64_t bos, eos, pad;
     char *chat_template;
     double max_length; /* model_max_length */
@@ -275,10 +279,14 @@ T2G_CHECK t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content,
                                        size_t n, unsigned flags);
 /* Builds what encoding looks things up in. */
 T2G_CHECK t2g_status t2g_tokenizer_finish(t2g_tokenizer *t);
+/* Reads the options of a model object, after its vocabulary. In ref/files. */
+T2G_CHECK t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t,
+                                                     const char *file,
+                                                     const json_t *model);
 /* Sets the components from the members normalizer, pre_tokenizer, post_processor
- * and decoder of root; messages begin with path. In ref/files. */
+ * and decoder of root; messages begin with file. In ref/files. */
 T2G_CHECK t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t,
                                                   const json_t *root,
-                                                  const char *path);
+                                                  const char *file);
 
 #endif

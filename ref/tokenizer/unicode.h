@@ -1,4 +1,5 @@
-/* Character classes of Unicode 16.0, and walking through valid UTF-8. */
+/* Character classes of Unicode 16.0, the data of form C, and walking through
+ * valid UTF-8. */
 #ifndef T2G_TOKENIZER_UNICODE_H
 #define T2G_TOKENIZER_UNICODE_H
 
@@ -19,13 +20,32 @@ enum {
     CLASS_SPACE = 1 << 9,  /* White_Space: \s */
     CLASS_WORD = 1 << 10,  /* \w of the Rust regex crate */
     CLASS_DIGIT = 1 << 11, /* Rust's char::is_numeric, Unicode 17.0 */
+    CLASS_NFC = 1 << 12,   /* form C may change it or its neighbours */
     CLASS_L = CLASS_LU | CLASS_LL | CLASS_LT | CLASS_LM | CLASS_LO
 };
 
 enum { T2G_UNICODE_BLOCK = 128 };
 
-extern const uint8_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
+extern const uint16_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
 extern const uint16_t t2g_unicode_classes[][T2G_UNICODE_BLOCK];
+
+/* --- normalization, Unicode 9.0 -------------------------------------------- */
+
+typedef struct t2g_combining_range {
+    uint32_t first, last;
+    uint8_t class;
+} t2g_combining_range;
+
+/* Decomposition: [0] -> [1] [2], sorted by [0]; [2] is 0 for one code point.
+ * Composition: [0] [1] -> [2], sorted by both. */
+typedef const uint32_t t2g_mapping[3];
+
+extern const size_t t2g_combining_count, t2g_decomposition_count,
+    t2g_composition_count;
+extern const t2g_combining_range t2g_combining[];
+extern t2g_mapping t2g_decomposition[], t2g_composition[];
+
+/* --- UTF-8 ----------------------------------------------------------------- */
 
 static inline unsigned unicode_class(uint32_t code)
 {

@@ -139,27 +139,27 @@ static t2g_status reserve_id(t2g_vocabulary *v, uint32_t id)
     return T2G_OK;
 }
 
-/* Appends content, and the bytes behind it unless they are the same. */
+/* Appends content with a NUL, and the bytes behind it unless they are the same. */
 static t2g_status store_text(t2g_vocabulary *v, t2g_token *token,
                              const char *content, size_t n)
 {
-    token->content = token->bytes = v->text.size;
-    token->content_length = token->bytes_length = (uint32_t)n;
+    size_t begin = v->text.size, behind = begin + n + 1, length;
     T2G_TRY(t2g_buffer_append(&v->text, content, n));
+    T2G_TRY(t2g_buffer_append(&v->text, "", 1));
     T2G_TRY(t2g_buffer_append(&v->text, content, n)); /* room for the bytes */
-    v->text.size -= n;
+    v->text.size = behind;
+    token->content = token->bytes = begin;
+    token->content_length = token->bytes_length = (uint32_t)n;
 
-    size_t length;
-    char *bytes = v->text.data + v->text.size;
-    if (symbols_to_bytes(content, n, bytes, &length))
-        token->flags |= TOKEN_SYMBOLIC;
-    if (token->flags & TOKEN_SYMBOLIC &&
-        (length != n || memcmp(bytes, content, n) != 0)) {
-        token->bytes = v->text.size;
-        token->bytes_length = (uint32_t)length;
-        v->text.size += length;
-    }
-    v->text.data[v->text.size] = '\0';
+    char *bytes = v->text.data + behind;
+    if (!symbols_to_bytes(content, n, bytes, &length))
+        return T2G_OK;
+    token->flags |= TOKEN_SYMBOLIC;
+    if (length == n) /* ASCII that prints */
+        return T2G_OK;
+    token->bytes = behind;
+    token->bytes_length = (uint32_t)length;
+    v->text.size = behind + length;
     return T2G_OK;
 }
 

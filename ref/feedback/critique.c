@@ -1,0 +1,284 @@
+/* Critiques: read from a reward model's reply or a record, and written back. The
+ * reading is strict: a reply that is not exactly the answer asked for is unparsed,
+ * which excludes the response and never rewards it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "t2g/feedback.h"
+#include "t2g/files.h"
+
+void t2g_critique_free(t2g_critique *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        t2g_free(c->span[i].text);
+        t2g_free(c->span[i].note);
+    }
+    t2g_free(c->span);
+    t2g_free(c->text);
+    *c = (t2g_critique){0};
+}
+
+static const char *label_of(double score)
+{
+    return score > 0 ? "good" : score < 0 ? "poor" : "neutral";
+}
+
+static t2g_span *new_span(t2g_critique *c)
+{
+    t2g_span *s = t2g_regrow(c->span, c->count, c->count + 1, sizeof *s);
+    if (!s)
+        return NULL;
+    c->span = s;
+    return &s[c->count];
+}
+
+t2g_status t2g_critique_add(t2g_critique *c, const char *text, size_t length,
+                            double score, const char *source)
+{
+    t2g_span *s = new_span(c);
+    char *copy = s ? t2g_strndup(text, length) : NULL;
+    if (!copy)
+        return T2G_ERR_MEMORY;
+    *s = (t2g_span){.text = copy, .length = length, .score = score,
+                    .label = label_of(score), .source = source,
+                    .start = T2G_NO_OFFSET, .end = T2G_NO_OFFSET};
+    c->count++;
+    c->status = T2G_CRITIQUE_OK;
+    return T2G_OK;
+}
+
+/* --- JSON values ------------------------------------------------------------------ */
+
+/* Which key is wrong and why; kept by the caller as a reason or an error. */
+typedef struct complaint {
+    char text[128];
+} complaint;
+
+static bool complain(complaint *why, const char *key, const char *what)
+{
+    snprintf(why->text, sizeof why->text, "'%s' %s", key, what);
+    return false;
+}
+
+/* An optional byte offset. */
+static bool offset(const json_t *o, const char *key, size_t *out,
+                   complaint *why)
+{
+    const json_t *v = json_object_get(o, key);
+    *out = T2G_NO_OFFSET;
+    if (!v || json_is_null(v))
+        return true;
+    if (!json_is_integer(v) || json_integer_value(v) < 0)
+        return complain(why, key, "is no byte offset");
+    *out = (size_t)json_integer_value(v);
+    return true;
+}
+
+/* Scores outside [-1, 1] are clamped, others than numbers rejected. */
+static void take_score(t2g_span *s, const json_t *v)
+{
+    if (!v || json_is_null(v))
+        return;
+    if (!json_is_number(v) || !isfinite(json_number_value(v))) {
+        s->rejected = "rejected_score";
+        return;
+    }
+    double x = json_number_value(v), y = fmin(fmax(x, -1), 1);
+    s->clamped = x != y;
+    s->score = y;
+    s->label = label_of(y);
+}
+
+static t2g_status take_note(t2g_span *s, const json_t *item)
+{
+    static const char *const keys[] = {"note", "type"};
+    for (size_t i = 0; i < 2 && !s->note; i++) {
+        const json_t *v = json_object_get(item, keys[i]);
+        if (json_is_string(v) && !(s->note = t2g_strdup(json_string_value(v))))
+            return T2G_ERR_MEMORY;
+    }
+    return T2G_OK;
+}
+
+/* One item of a list of spans: a string, or an object. */
+static t2g_status add_item(t2g_critique *c, const json_t *item, double score,
+                           const char *source, bool *ok, complaint *why)
+{
+    const json_t *text = json_is_object(item) ? json_object_get(item, "text")
+                                              : item;
+    *ok = json_is_string(text) || complain(why, source, "holds an item without "
+                                                        "text");
+    if (!*ok)
+        return T2G_OK;
+    T2G_TRY(t2g_critique_add(c, json_string_value(text),
+                             json_string_length(text), score, source));
+    if (!json_is_object(item))
+        return T2G_OK;
+    t2g_span *s = &c->span[c->count - 1];
+    *ok = offset(item, "start", &s->start, why) &&
+          offset(item, "end", &s->end, why);
+    take_score(s, json_object_get(item, "score"));
+    return take_note(s, item);
+}
+
+static t2g_status add_list(t2g_critique *c, const json_t *root,
+                           const char *key, double score, bool required,
+                           bool *ok, complaint *why)
+{
+    const json_t *list = json_object_get(root, key);
+    if (!*ok)
+        return T2G_OK;
+    if ((!list || json_is_null(list)) && !required)
+        return T2G_OK;
+    if (!json_is_array(list)) {
+        *ok = complain(why, key, list ? "is not a list" : "is missing");
+        return T2G_OK;
+    }
+    for (size_t i = 0; *ok && i < json_array_size(list); i++)
+        T2G_TRY(add_item(c, json_array_get(list, i), score, key, ok, why));
+    return T2G_OK;
+}
+
+static t2g_status set_text(t2g_critique *c, const json_t *v)
+{
+    size_t n = v ? json_string_length(v) : 0;
+    t2g_free(c->text);
+    c->text = t2g_strndup(v ? json_string_value(v) : "", n);
+    c->text_length = n;
+    return c->text ? T2G_OK : T2G_ERR_MEMORY;
+}
+
+/* --- replies -------------------------------------------------------------------------- */
+
+static t2g_status unparsed(t2g_critique *c, const char *reason)
+{
+    t2g_critique_free(c);
+    c->status = T2G_CRITIQUE_UNPARSED;
+    snprintf(c->reason, sizeof c->reason, "%.*s", (int)sizeof c->reason - 1,
+             reason);
+    return set_text(c, NULL);
+}
+
+static t2g_status take_answer(t2g_critique *c, const json_t *root)
+{
+    complaint why = {""};
+    bool ok = true;
+    const json_t *text = json_object_get(root, "textual_feedback");
+    if (!text)
+        text = json_object_get(root, "critique");
+    if (!json_is_string(text))
+        return unparsed(c, "no string 'textual_feedback'");
+    T2G_TRY(set_text(c, text));
+    T2G_TRY(add_list(c, root, "good_spans", 1, true, &ok, &why));
+    T2G_TRY(add_list(c, root, "poor_spans", -1, true, &ok, &why));
+    if (!ok)
+        return unparsed(c, why.text);
+    c->status = c->count ? T2G_CRITIQUE_OK : T2G_CRITIQUE_EMPTY;
+    return T2G_OK;
+}
+
+t2g_status t2g_critique_parse(t2g_critique *out, const char *reply, size_t n)
+{
+    json_error_t error;
+    *out = (t2g_critique){0};
+    json_t *root = json_loadb(reply, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+                              &error);
+    if (!root)
+        return unparsed(out, error.text);
+    t2g_status s = json_is_object(root) ? take_answer(out, root)
+                                        : unparsed(out, "not a JSON object");
+    json_decref(root);
+    return s;
+}
+
+t2g_status t2g_critique_format(const t2g_critique *c, t2g_buffer *out)
+{
+    json_t *good = json_array(), *poor = json_array();
+    for (size_t i = 0; i < c->count; i++)
+        json_array_append_new(c->span[i].score > 0 ? good : poor,
+                              json_stringn(c->span[i].text,
+                                           c->span[i].length));
+    json_t *root = json_pack("{s:o, s:o, s:o}", "textual_feedback",
+                             json_stringn(c->text ? c->text : "",
+                                          c->text_length),
+                             "good_spans", good, "poor_spans", poor);
+    char *text = root ? json_dumps(root, 0) : NULL;
+    t2g_status s = text ? t2g_buffer_puts(out, text)
+                        : t2g_fail(T2G_ERR_FORMAT, "a critique that is not "
+                                   "UTF-8 cannot be written");
+    free(text);
+    json_decref(root);
+    return s;
+}
+
+/* --- records ----------------------------------------------------------------------------- */
+
+t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
+{
+    const json_t *reply = json_object_get(record, "reply");
+    const json_t *text = json_object_get(record, "critique");
+    const json_t *status = json_object_get(record, "status");
+    complaint why = {""};
+    bool ok = true;
+    *out = (t2g_critique){0};
+    if (json_is_string(reply))
+        return t2g_critique_parse(out, json_string_value(reply),
+                                  json_string_length(reply));
+    if (json_is_string(status) &&
+        strcmp(json_string_value(status), "unparsed") == 0)
+        return unparsed(out, "recorded as unparsed");
+    if (text && !json_is_null(text) && !json_is_string(text))
+        return t2g_fail(T2G_ERR_FORMAT, "'critique' is not a string");
+    t2g_status s = set_text(out, json_is_string(text) ? text : NULL);
+    if (s == T2G_OK)
+        s = add_list(out, record, "spans", 0, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "good_spans", 1, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "poor_spans", -1, false, &ok, &why);
+    if (s == T2G_OK && !ok)
+        s = t2g_fail(T2G_ERR_FORMAT, "%s", why.text);
+    if (s != T2G_OK)
+        t2g_critique_free(out);
+    else
+        out->status = out->count ? T2G_CRITIQUE_OK : T2G_CRITIQUE_EMPTY;
+    return s;
+}
+
+/* A span as it was given: a plain string unless more is known about it. */
+static json_t *span_json(const t2g_span *s)
+{
+    json_t *text = json_stringn(s->text, s->length);
+    bool plain = s->start == T2G_NO_OFFSET && !s->note &&
+                 fabs(s->score) == 1;
+    if (plain || !text)
+        return text;
+    json_t *o = json_pack("{s:o, s:f}", "text", text, "score", s->score);
+    if (s->start != T2G_NO_OFFSET) {
+        json_object_set_new(o, "start", json_integer((json_int_t)s->start));
+        json_object_set_new(o, "end", json_integer((json_int_t)s->end));
+    }
+    if (s->note)
+        json_object_set_new(o, "note", json_string(s->note));
+    return o;
+}
+
+t2g_status t2g_critique_to_record(const t2g_critique *c, json_t *record)
+{
+    json_t *good = json_array(), *poor = json_array();
+    json_t *text = json_stringn(c->text ? c->text : "", c->text_length);
+    bool ok = good && poor && text;
+    for (size_t i = 0; ok && i < c->count; i++)
+        ok = json_array_append_new(c->span[i].score > 0 ? good : poor,
+                                   span_json(&c->span[i])) == 0;
+    ok = ok && json_object_set(record, "critique", text) == 0 &&
+         json_object_set(record, "good_spans", good) == 0 &&
+         json_object_set(record, "poor_spans", poor) == 0;
+    json_decref(good);
+    json_decref(poor);
+    json_decref(text);
+    return ok ? T2G_OK : t2g_fail(T2G_ERR_FORMAT, "a critique that is not "
+                                  "UTF-8 cannot be recorded");
+}

@@ -1,0 +1,114 @@
+#include "fold.h"
+
+#include "../tokenizer/unicode.h"
+#include "t2g/files.h"
+
+void t2g_folded_free(t2g_folded *f)
+{
+    t2g_free(f->text);
+    t2g_free(f->begin);
+    t2g_free(f->end);
+    *f = (t2g_folded){0};
+}
+
+/* The character at i: its length (1 for a byte that is not UTF-8) and code. */
+static size_t character(const char *text, size_t n, size_t i, uint32_t *code)
+{
+    const unsigned char *s = (const unsigned char *)text + i;
+    size_t length = utf8_length(*s);
+    if (*s < 0x80) {
+        *code = *s;
+        return 1;
+    }
+    if (length > n - i || t2g_utf8_invalid(text + i, length) != length) {
+        *code = 0xfffd;
+        return 1;
+    }
+    *code = utf8_decode(s);
+    return length;
+}
+
+static int space(uint32_t c)
+{
+    return (c >= 0x1c && c <= 0x1f) || (unicode_class(c) & CLASS_SPACE);
+}
+
+size_t t2g_space_at(const char *text, size_t n, size_t i)
+{
+    uint32_t code;
+    size_t length = character(text, n, i, &code);
+    return space(code) ? length : 0;
+}
+
+int t2g_word_at(const char *text, size_t n, size_t i)
+{
+    uint32_t code;
+    while (i > 0 && ((unsigned char)text[i] & 0xc0) == 0x80)
+        i--;
+    character(text, n, i, &code);
+    return (unicode_class(code) & (CLASS_L | CLASS_N)) != 0;
+}
+
+static int zero_width(uint32_t c)
+{
+    return (c >= 0x200b && c <= 0x200d) || c == 0x2060 || c == 0xfeff ||
+           c == 0xad;
+}
+
+/* The ASCII sign that a look-alike stands for, or 0. */
+static char plain_sign(uint32_t c)
+{
+    if ((c >= 0x2018 && c <= 0x201b) || c == 0x2032 || c == 0xb4 || c == 0x60 ||
+        c == 0x2bc || c == 0xff07)
+        return '\'';
+    if ((c >= 0x201c && c <= 0x201f) || c == 0x2033 || c == 0xab || c == 0xbb ||
+        c == 0xff02)
+        return '"';
+    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212 || c == 0xfe58 ||
+        c == 0xfe63 || c == 0xff0d)
+        return '-';
+    return 0;
+}
+
+static void put(t2g_folded *f, char byte, size_t begin, size_t end)
+{
+    f->text[f->size] = byte;
+    f->begin[f->size] = begin;
+    f->end[f->size++] = end;
+}
+
+t2g_status t2g_fold(t2g_folded *f, const char *text, size_t n)
+{
+    *f = (t2g_folded){.text = t2g_calloc(n + 1, 1),
+                      .begin = t2g_calloc(n + 1, sizeof *f->begin),
+                      .end = t2g_calloc(n + 1, sizeof *f->end)};
+    if (!f->text || !f->begin || !f->end) {
+        t2g_folded_free(f);
+        return T2G_ERR_MEMORY;
+    }
+    size_t blank = 0, blank_end = 0; /* a run of white space not yet written */
+    for (size_t i = 0, length; i < n; i += length) {
+        uint32_t code;
+        length = character(text, n, i, &code);
+        if (zero_width(code))
+            continue;
+        if (space(code)) {
+            if (blank_end == 0)
+                blank = i;
+            blank_end = i + length;
+            continue;
+        }
+        if (blank_end && f->size)
+            put(f, ' ', blank, blank_end);
+        blank_end = 0;
+        char sign = plain_sign(code);
+        if (sign)
+            put(f, sign, i, i + length);
+        else if (code >= 'A' && code <= 'Z' && length == 1)
+            put(f, (char)(code + 32), i, i + 1);
+        else
+            for (size_t k = 0; k < length; k++)
+                put(f, text[i + k], i, i + length);
+    }
+    return T2G_OK;
+}

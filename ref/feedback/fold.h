@@ -1,0 +1,26 @@
+/* Folding: what a quote may change without becoming another quote. */
+#ifndef T2G_FOLD_H
+#define T2G_FOLD_H
+
+#include <stddef.h>
+
+#include "t2g/memory.h"
+
+/* Folded bytes, each with the byte range of the original it came from. */
+typedef struct t2g_folded {
+    char *text;
+    size_t *begin, *end; /* [size] */
+    size_t size;
+} t2g_folded;
+
+/* ASCII case, curly and other quotes, dashes and hyphens, zero-width characters
+ * (removed), runs of white space (one blank; none at the ends). */
+T2G_CHECK t2g_status t2g_fold(t2g_folded *out, const char *text, size_t n);
+void t2g_folded_free(t2g_folded *f);
+
+/* White space of one byte or a whole character; letters and digits count as word
+ * characters, and so does every character above ASCII that is not punctuation. */
+size_t t2g_space_at(const char *text, size_t n, size_t i); /* its length, or 0 */
+int t2g_word_at(const char *text, size_t n, size_t i);
+
+#endif
