@@ -229,13 +229,13 @@ static t2g_status stage_sft(demo_run *d)
                  "--num-hidden-layers", number((double)z->layers),
                  "--num-attention-heads", number((double)z->heads),
                  "--intermediate-size", number((double)z->intermediate),
-                 "--scaled-init", "--output-dir", "@start", NULL));
+                 "--scaled-init", "--output-dir", "@start", "--overwrite", NULL));
     return call(d, &command_sft, "--model", "@start", "--data", "@sft.jsonl",
                 "--output-dir", "@sft", "--learning-rate", number(z->sft_rate),
-                "--warmup-steps", number((double)z->sft_steps / 9),
+                "--warmup-steps", number((double)(z->sft_steps / 9)),
                 "--adam-beta2", "0.98", "--weight-decay", "0.01",
                 "--batch-size", number((double)z->sft_batch), "--max-steps",
-                number((double)z->sft_steps), NULL);
+                number((double)z->sft_steps), "--overwrite", NULL);
 }
 
 /* Critiques of what the policy says at three temperatures, and of spoiled
@@ -291,7 +291,8 @@ static t2g_status stage_rm(demo_run *d)
                 "--warmup-steps", "20", "--adam-beta2", "0.98",
                 "--weight-decay", "0.01", "--batch-size",
                 number((double)z->rm_batch), "--max-steps",
-                number((double)z->rm_steps), "--max-new-tokens", "260", NULL);
+                number((double)z->rm_steps), "--max-new-tokens", "260",
+                "--overwrite", NULL);
 }
 
 /* Both arms: same start, prompts, rewards, samples, updates. The scalar arm gets
@@ -313,7 +314,7 @@ static t2g_status stage_rl(demo_run *d, int arm)
                 "--whiten", "scale", "--kl-coef", "0.05", "--reward-scale",
                 "0.1", "--vf-coef", "0.5", "--cliprange-value", "0",
                 "--fit-value-head", "--judge-max-new-tokens", "260",
-                "--max-new-tokens", "64", NULL);
+                "--max-new-tokens", "64", "--overwrite", NULL);
 }
 
 static t2g_status stage_eval_arm(demo_run *d, int arm)

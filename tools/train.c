@@ -226,8 +226,8 @@ static t2g_status write_samples(run_state *r, const t2g_rl_report *p)
         json_t *line = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arm",
                                  algorithm_names[r->o->algorithm], "step",
                                  (json_int_t)p->step, "prompt",
-                                 json_stringn(j->prompt, j->prompt_length),
-                                 "response", json_stringn(w->text,
+                                 t2g_json_text(j->prompt, j->prompt_length),
+                                 "response", t2g_json_text(w->text,
                                                           w->text_length),
                                  "offsets", offset, "rewards", reward);
         t2g_status s = line ? t2g_critique_to_record(&j->critique, line)

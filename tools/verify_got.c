@@ -7,7 +7,7 @@
 
 #include "verify_private.h"
 
-/* --- JSON ----------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------- */
 
 static void compare_json(verifier *v, const char *field, const json_t *want,
                          const json_t *got, double noise);
@@ -129,7 +129,7 @@ static void compare_json(verifier *v, const char *field, const json_t *want,
         compare_scalars(v, field, want, got, noise);
 }
 
-/* --- case files ----------------------------------------------------------- */
+/* --- case files ---------------------------------------------------------- */
 
 /* The name of a case: "id" or "name", else its place in the file. */
 static void case_name(char out[128], const json_t *one, size_t i)
@@ -215,7 +215,7 @@ static void compare_case_file(verifier *v, const char *path, const json_t *root,
     }
 }
 
-/* --- case folders ----------------------------------------------------------- */
+/* --- case folders -------------------------------------------------------- */
 
 /* Where in the computation a tensor arises: hidden states by layer, what is
  * made of the last one, then gradients from the last layer back. */

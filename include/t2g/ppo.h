@@ -98,7 +98,7 @@ void t2g_regroup_rewards(float *delta, const uint8_t *mask,
 typedef enum t2g_reduce {
     T2G_REDUCE_SUM,
     T2G_REDUCE_MEAN,
-    T2G_REDUCE_SIGN, /* of the sum: the three labels of a process reward model */
+    T2G_REDUCE_SIGN, /* of the sum: the labels of a process reward model */
     T2G_REDUCE_MIN
 } t2g_reduce;
 

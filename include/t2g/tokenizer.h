@@ -45,9 +45,9 @@ T2G_CHECK t2g_status t2g_tokenizer_decode(const t2g_tokenizer *t,
                                           const uint32_t *ids, size_t n,
                                           bool skip_special, t2g_buffer *out);
 /** Appends the exact bytes of ids, never altered; with ends (may be NULL, [n])
- * also the byte position after each token, so that offsets of sampled tokens
- * come from the ids and never from encoding their text again. Special tokens
- * contribute no bytes if skip_special. */
+ * also the byte position after each token, counted from the first byte appended,
+ * so that offsets of sampled tokens come from the ids and never from encoding
+ * their text again. Special tokens contribute no bytes if skip_special. */
 T2G_CHECK t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
                                                 const uint32_t *ids, size_t n,
                                                 bool skip_special,

@@ -14,7 +14,7 @@
 #include "t2g/status.h"
 #include "t2g/tokenizer.h"
 
-/* --- optimisers ------------------------------------------------------------ */
+/* --- optimisers ----------------------------------------------------------- */
 
 typedef enum t2g_optim { T2G_ADAMW, T2G_ADAM, T2G_ADAFACTOR } t2g_optim;
 
@@ -50,18 +50,19 @@ t2g_adamw t2g_adamw_constants(const t2g_optim_config *c, uint64_t t, double lr,
  *   row = b2*row + (1-b2)*mean over columns of s;  col: mean over rows
  *   u = g / sqrt(row/mean(row)) / sqrt(col),  u = u / max(1, rms(u))
  *   p = (p - weight_decay*lr*p) - lr*u
- * p [rows, cols] in and out, g in; row [rows], col [cols] start at 0 (rows = 1: a
- * vector, whose accumulator is col). t from 1. T2G_ERR_MEMORY: all unchanged. */
+ * p [rows, cols] in and out, g in; row [rows], col [cols] start at 0 (rows = 1:
+ * a vector, whose accumulator is col). t from 1. T2G_ERR_MEMORY: all unchanged.
+ */
 T2G_CHECK t2g_status t2g_adafactor(float *p, const float *g, float *row,
                                    float *col, size_t rows, size_t cols,
                                    uint64_t t, double lr, double weight_decay);
 
 typedef enum t2g_schedule {
-    T2G_LINEAR,     /* lr * (1 - x), x = (k - warmup) / (total - warmup) */
-    T2G_COSINE,     /* lr * (1 + cos(pi*x)) / 2 */
-    T2G_CONSTANT,   /* lr */
-    T2G_WARMUP_LOG  /* DeepSpeed's WarmupLR: lr * min(1, ln k / ln warmup), 0 for
-                       k = 0; no decay, total is not used */
+    T2G_LINEAR,    /* lr * (1 - x), x = (k - warmup) / (total - warmup) */
+    T2G_COSINE,    /* lr * (1 + cos(pi*x)) / 2 */
+    T2G_CONSTANT,  /* lr */
+    T2G_WARMUP_LOG /* DeepSpeed's WarmupLR: lr * min(1, ln k / ln warmup), 0 for
+                      k = 0; no decay, total is not used */
 } t2g_schedule;
 /** Rate of update k (from 0) of `total`: for the first three, update k < warmup
  * has lr*(k+1)/warmup, then the shape; 0 from k = total on (CONSTANT: lr). */

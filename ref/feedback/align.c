@@ -483,7 +483,7 @@ static json_t *placement_json(const t2g_placement *p, const t2g_span *s,
     json_t *o = json_pack(
         "{s:I, s:s, s:o, s:s, s:f, s:s, s:s, s:I, s:I, s:b, s:[I, I], s:f}",
         "k", (json_int_t)p->span, "source", s->source ? s->source : "spans",
-        "text", json_stringn(s->text, s->length), "label", s->label, "score",
+        "text", t2g_json_text(s->text, s->length), "label", s->label, "score",
         s->score, "method", p->method, "rule", p->rule, "occurrences",
         (json_int_t)p->occurrences, "occurrence", (json_int_t)p->occurrence,
         "ambiguous", p->ambiguous, "tokens", (json_int_t)p->first_token,
@@ -492,7 +492,7 @@ static json_t *placement_json(const t2g_placement *p, const t2g_span *s,
         json_object_set_new(o, "byte_start",
                             json_integer((json_int_t)p->start));
         json_object_set_new(o, "byte_end", json_integer((json_int_t)p->end));
-        json_object_set_new(o, "matched", json_stringn(response + p->start,
+        json_object_set_new(o, "matched", t2g_json_text(response + p->start,
                                                        p->end - p->start));
     }
     if (o && p->reason)

@@ -198,10 +198,10 @@ t2g_status t2g_critique_format(const t2g_critique *c, t2g_buffer *out)
     json_t *good = json_array(), *poor = json_array();
     for (size_t i = 0; i < c->count; i++)
         json_array_append_new(c->span[i].score > 0 ? good : poor,
-                              json_stringn(c->span[i].text,
+                              t2g_json_text(c->span[i].text,
                                            c->span[i].length));
     json_t *root = json_pack("{s:o, s:o, s:o}", "textual_feedback",
-                             json_stringn(c->text ? c->text : "",
+                             t2g_json_text(c->text ? c->text : "",
                                           c->text_length),
                              "good_spans", good, "poor_spans", poor);
     char *text = root ? json_dumps(root, 0) : NULL;
@@ -250,7 +250,7 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
 /* A span as it was given: a plain string unless more is known about it. */
 static json_t *span_json(const t2g_span *s)
 {
-    json_t *text = json_stringn(s->text, s->length);
+    json_t *text = t2g_json_text(s->text, s->length);
     bool plain = s->start == T2G_NO_OFFSET && !s->note &&
                  fabs(s->score) == 1;
     if (plain || !text)
@@ -268,7 +268,7 @@ static json_t *span_json(const t2g_span *s)
 t2g_status t2g_critique_to_record(const t2g_critique *c, json_t *record)
 {
     json_t *good = json_array(), *poor = json_array();
-    json_t *text = json_stringn(c->text ? c->text : "", c->text_length);
+    json_t *text = t2g_json_text(c->text ? c->text : "", c->text_length);
     bool ok = good && poor && text;
     for (size_t i = 0; ok && i < c->count; i++)
         ok = json_array_append_new(c->span[i].score > 0 ? good : poor,

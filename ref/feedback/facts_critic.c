@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "facts_private.h"
+#include "t2g/files.h"
 
 /* A piece of text. */
 typedef struct slice {
@@ -34,12 +35,13 @@ typedef struct truth {
     slice value[T2G_FACTS];
 } truth;
 
+/* Sampled bytes need not be UTF-8; words are, since the critique quotes them. */
 static size_t word_length(const char *s, size_t n)
 {
     size_t i = 0;
     while (i < n && word_byte(s[i]))
         i++;
-    return i;
+    return t2g_utf8_invalid(s, i);
 }
 
 /* Matches a sentence against a pattern; values of present facts go to t. */
@@ -110,6 +112,13 @@ static slice strip(const char *prompt, size_t n)
     return (slice){prompt, n};
 }
 
+static t2g_status not_a_sentence(const char *text, size_t n)
+{
+    return t2g_fail(T2G_ERR_FORMAT, "no message of the built-in task: '%.*s' "
+                    "is not one of its sentences", n < 200 ? (int)n : 200,
+                    text);
+}
+
 static t2g_status read_message(const char *prompt, size_t n, truth *t)
 {
     slice post = strip(prompt, n);
@@ -119,10 +128,7 @@ static t2g_status read_message(const char *prompt, size_t n, truth *t)
         size_t length = stop ? (size_t)(stop - post.text) + 1 - i : 0;
         slice s = {post.text + i, length};
         if (length < 2 || !read_sentence(s, t))
-            return t2g_fail(T2G_ERR_FORMAT, "no message of the built-in task: "
-                            "'%.*s' is not one of its sentences",
-                            (int)(length ? length : post.n - i) % 200,
-                            post.text + i);
+            return not_a_sentence(post.text + i, length ? length : post.n - i);
         i += length;
         if (i < post.n && post.text[i] == ' ')
             i++;
@@ -153,20 +159,34 @@ static bool keyword(slice w)
     return false;
 }
 
+/* The next word wherever it is; n = 0 at the end. */
 static slice next_word(slice text, size_t *i)
 {
-    while (*i < text.n && !word_byte(text.text[*i]))
+    size_t n = 0;
+    while (*i < text.n &&
+           (n = word_length(text.text + *i, text.n - *i)) == 0)
         ++*i;
-    slice w = {text.text + *i, word_length(text.text + *i, text.n - *i)};
-    *i += w.n;
+    slice w = {text.text + *i, n};
+    *i += n;
     return w;
 }
 
-/* A value word: none, with the position unchanged, where a phrase goes on. */
+/* The word that goes on with a phrase, after blanks alone; n = 0: none. */
+static slice following_word(slice text, size_t *i)
+{
+    size_t at = *i;
+    while (at < text.n && text.text[at] == ' ')
+        at++;
+    slice w = {text.text + at, word_length(text.text + at, text.n - at)};
+    *i = at + w.n;
+    return w;
+}
+
+/* A value word: none, with the position unchanged, where a phrase begins. */
 static slice value_word(slice text, size_t *i)
 {
     size_t at = *i;
-    slice w = next_word(text, &at);
+    slice w = following_word(text, &at);
     if (w.n == 0 || keyword(w))
         return (slice){text.text + *i, 0};
     *i = at;
@@ -176,7 +196,7 @@ static slice value_word(slice text, size_t *i)
 static bool skip_word(slice text, size_t *i, const char *word)
 {
     size_t at = *i;
-    if (!is(next_word(text, &at), word))
+    if (!is(following_word(text, &at), word))
         return false;
     *i = at;
     return true;
@@ -224,8 +244,8 @@ static bool read_mention(slice text, slice w, bool after_in, size_t *i,
 
 /* What the response says of one fact, and the words about it. */
 typedef struct verdict {
-    slice first;        /* n = 0: nothing */
-    t2g_buffer again;   /* sentences about repetitions */
+    slice first;      /* n = 0: nothing */
+    t2g_buffer again; /* sentences about repetitions */
 } verdict;
 
 static void count_mention(t2g_facts_tally *tally, const truth *t,

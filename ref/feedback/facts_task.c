@@ -227,6 +227,25 @@ static t2g_status put_message(dice *d, t2g_buffer *out, const message *m)
 
 /* --- the summary ------------------------------------------------------------------------------ */
 
+/* A wrong event differs in its first word, its second or both. */
+static int wrong_event(dice *d, int than)
+{
+    size_t n = COUNT(event_first), m = COUNT(event_second);
+    size_t first = (size_t)than / m, second = (size_t)than % m;
+    size_t which = below(d, 3);
+    if (which != 0)
+        first = (first + 1 + below(d, n - 1)) % n;
+    if (which != 1)
+        second = (second + 1 + below(d, m - 1)) % m;
+    return (int)(first * m + second);
+}
+
+static int wrong_value(dice *d, size_t fact, int than)
+{
+    return fact == T2G_FACT_EVENT ? wrong_event(d, than)
+                                  : other_value(d, fact, than);
+}
+
 /* What a summary says of each fact after its errors. */
 static void err(dice *d, const message *m, const t2g_facts_errors *e,
                 int said[T2G_FACTS])
@@ -239,7 +258,7 @@ static void err(dice *d, const message *m, const t2g_facts_errors *e,
         if (told && m->old[f] != ABSENT && chance(d, e->outdated))
             said[f] = m->old[f];
         if (told && chance(d, e->wrong))
-            said[f] = other_value(d, f, m->now[f]);
+            said[f] = wrong_value(d, f, m->now[f]);
         if (told && f != T2G_FACT_EVENT && chance(d, e->missing))
             said[f] = ABSENT;
     }
@@ -272,10 +291,10 @@ static t2g_status put_pieces(dice *d, t2g_buffer *out, const int *said,
             T2G_TRY(put_piece(out, f, said[f]));
         /* A repetition: any fact once more, as it was said or otherwise. */
         if (e->repeated > 0 && chance(d, e->repeated)) {
-            f = chance(d, 0.5) ? f : 1 + below(d, T2G_FACTS - 1);
-            int v = said[f] == ABSENT || chance(d, 0.3)
-                        ? (int)below(d, value_count(f)) : said[f];
-            T2G_TRY(put_piece(out, f, v));
+            f = chance(d, 0.5) ? f : below(d, T2G_FACTS);
+            bool other = said[f] == ABSENT || chance(d, 0.3);
+            T2G_TRY(put_piece(out, f, other ? (int)below(d, value_count(f))
+                                            : said[f]));
         }
     }
     return T2G_OK;

@@ -144,9 +144,12 @@ static t2g_status model_text(const char *file, const json_t *model,
     return T2G_OK;
 }
 
-static t2g_status refuse_affix(const char *file, const char *key,
-                               const char *value)
+/* Refused before the merges are read, because it changes what they mean. */
+static t2g_status refuse_affix(const char *file, const json_t *model,
+                               const char *key)
 {
+    const char *value;
+    T2G_TRY(model_text(file, model, key, &value));
     if (!value || value[0] == '\0')
         return T2G_OK;
     return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.%s: '%s' is not supported, "
@@ -183,8 +186,6 @@ t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
     T2G_TRY(model_flag(file, model, "fuse_unk", &fuse_unk));
     T2G_TRY(model_flag(file, model, "byte_fallback", &byte_fallback));
     T2G_TRY(model_flag(file, model, "ignore_merges", &t->ignore_merges));
-    T2G_TRY(refuse_affix(file, "continuing_subword_prefix", prefix));
-    T2G_TRY(refuse_affix(file, "end_of_word_suffix", suffix));
     T2G_TRY(check_fallbacks(t, file, unk, byte_fallback));
     if (json_number_value(dropout) != 0.0 ||
         (dropout && !json_is_number(dropout) && !json_is_null(dropout)))
@@ -212,6 +213,8 @@ static t2g_status read_model(t2g_tokenizer *t, const char *file,
     if (type && strcmp(type, "BPE") != 0)
         return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.type: '%s' is not "
                         "supported, expected BPE", file, type);
+    T2G_TRY(refuse_affix(file, model, "continuing_subword_prefix"));
+    T2G_TRY(refuse_affix(file, model, "end_of_word_suffix"));
     T2G_TRY(read_vocabulary(t, file, json_object_get(model, "vocab")));
     return read_merges(t, file, json_object_get(model, "merges"));
 }

@@ -10,7 +10,7 @@
 
 enum { LONGEST_MATCH = 9 }; /* tokens */
 
-/* Appends s stripped, lower-cased (ASCII), U+201B as an apostrophe, and a NUL. */
+/* Appends s stripped, ASCII in lower case, U+201B as an apostrophe; a NUL. */
 static t2g_status append_normal(t2g_buffer *out, const char *s)
 {
     size_t n = strlen(s), begin = out->size, used = begin, length;

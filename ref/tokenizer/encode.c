@@ -99,44 +99,52 @@ static t2g_status encode_open(encoder *e, const t2g_piece *open)
 
 /* --- post-processor -------------------------------------------------------- */
 
-/* Bytes of the whitespace (or the symbol of a space) at one end of a token. */
-static size_t space_length(const unsigned char *s, size_t n, bool at_end)
+static bool is_space(uint32_t code)
 {
-    size_t begin = n == 0 ? 0 : at_end ? utf8_before(s, n) : 0;
-    if (n == 0)
-        return 0;
-    uint32_t code = utf8_decode(s + begin);
-    bool space = code == t2g_byte_symbol(' ') ||
-                 unicode_class(code) & CLASS_SPACE;
-    return !space ? 0 : code == t2g_byte_symbol(' ') ? 1 : utf8_length(s[begin]);
+    return unicode_class(code) & CLASS_SPACE;
 }
 
-/* Takes the whitespace at both ends of a token out of its range. A first space
- * that the pre-tokenizer may have added is kept. [HF] process_offsets. */
-static void trim(const t2g_tokenizer *t, t2g_encoding *e, size_t first,
-                 size_t i)
+/* Characters at the start (or end) of a token's content that are whitespace or
+ * the symbol of a space. */
+static size_t count_spaces(const unsigned char *s, size_t n, bool at_end)
 {
-    const t2g_token *token = &t->vocabulary.token[e->id[i]];
-    const unsigned char *s =
-        (const unsigned char *)token_content(&t->vocabulary, e->id[i]);
-    size_t *begin = &e->offset[2 * i], *end = &e->offset[2 * i + 1];
-    size_t n = token->content_length, used = 0, leading = 0, characters = 0;
-
-    while (used < n && space_length(s + used, n - used, false) > 0) {
-        leading += space_length(s + used, n - used, false);
-        used += utf8_length(s[used]);
-        characters++;
+    size_t count = 0, p = at_end ? n : 0;
+    while (at_end ? p > 0 : p < n) {
+        size_t begin = at_end ? utf8_before(s, p) : p;
+        uint32_t code = utf8_decode(s + begin);
+        if (!is_space(code) && code != t2g_byte_symbol(' '))
+            break;
+        p = at_end ? begin : p + utf8_length(s[p]);
+        count++;
     }
-    bool may_be_added = t->keeps_first_space && (i == first || *begin == 0);
-    if (!(may_be_added && characters == 1))
-        *begin = *begin + leading < *end ? *begin + leading : *end;
+    return count;
+}
 
-    size_t trailing = 0;
-    for (used = n; used > 0 && space_length(s, used, true) > 0;
-         used = utf8_before(s, used))
-        trailing += space_length(s, used, true);
-    if (*end >= trailing)
-        *end = *end - trailing > *begin ? *end - trailing : *begin;
+/* Takes the whitespace at both ends of a token out of its range: [HF]
+ * process_offsets. One space in front of the first token is kept, because it may
+ * be the one that the pre-tokenizer added. Where such a space stands for no byte
+ * of the text nothing is taken, while the reference takes the next character. */
+static void trim(const t2g_tokenizer *t, const char *text, t2g_encoding *e,
+                 size_t first, size_t i)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    const unsigned char *content =
+        (const unsigned char *)token_content(&t->vocabulary, e->id[i]);
+    size_t n = t->vocabulary.token[e->id[i]].content_length;
+    size_t leading = count_spaces(content, n, false);
+    size_t trailing = count_spaces(content, n, true);
+    size_t begin = e->offset[2 * i], end = e->offset[2 * i + 1];
+
+    if (leading == 1 && t->keeps_first_space && (i == first || begin == 0))
+        leading = 0;
+    for (; leading > 0 && begin < end && is_space(utf8_decode(s + begin));
+         leading--)
+        begin += utf8_length(s[begin]);
+    for (; trailing > 0 && begin < end &&
+           is_space(utf8_decode(s + utf8_before(s, end))); trailing--)
+        end = utf8_before(s, end);
+    e->offset[2 * i] = begin;
+    e->offset[2 * i + 1] = end;
 }
 
 static t2g_status emit_template(t2g_encoding *out, const t2g_id_list *list)
@@ -159,7 +167,7 @@ static t2g_status encode_all(encoder *e, const char *text, size_t n,
     T2G_TRY(split_added(e, &t->raw, &whole, encode_open));
     if (t->trim_offsets)
         for (size_t i = first; i < e->out->count; i++)
-            trim(t, e->out, first, i);
+            trim(t, text, e->out, first, i);
     return with_template ? emit_template(e->out, &t->after) : T2G_OK;
 }
 

@@ -62,7 +62,7 @@ static t2g_status describe(t2g_rollouts *r, const t2g_tokenizer *tok, size_t n)
         s = t2g_tokenizer_decode_bytes(tok, g->id + g->row[k], count, true,
                                        &r->text, r->ends + g->row[k]);
         for (size_t i = 0; s == T2G_OK && i < count; i++) {
-            size_t end = r->ends[g->row[k] + i] - at;
+            size_t end = r->ends[g->row[k] + i];
             r->offset[2 * (g->row[k] + i)] = begin;
             r->offset[2 * (g->row[k] + i) + 1] = end;
             begin = end;

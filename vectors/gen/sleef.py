@@ -1,10 +1,11 @@
-"""Writes vectors/kernels/sleef.json: the bits of SLEEF's deterministic functions,
-taken from the installed libsleef.so. Not an independent oracle: it is there to
-notice a SLEEF whose bits differ. Run: python3 sleef.py > ../kernels/sleef.json
+"""Writes vectors/kernels/sleef.json: the bits of SLEEF's deterministic
+functions, taken from the installed libsleef.so. Not an independent oracle: it
+is there to notice a SLEEF whose bits differ. Run:
+  python3 sleef.py > ../kernels/sleef.json
 
 Bits are hexadecimal, NaN is 7fc00000 or 7ff8000000000000. `digest` is XXH3-128
-over the results, as little-endian words, for the arguments i = 0 .. 999999: with
-w = i * 9E3779B1 mod 2^32 (f32) or i * 9E3779B97F4A7C15 mod 2^64 (f64),
+over the results, as little-endian words, for the arguments i = 0 .. 999999:
+with w = i * 9E3779B1 mod 2^32 (f32) or i * 9E3779B97F4A7C15 mod 2^64 (f64),
   i even: the number of bits w;  i odd: w as a signed integer * 2^-24 or 2^-56;
 and for pow the base is the absolute value of that and the exponent
 (w mod 2^16 - 2^15) * 2^-12.
