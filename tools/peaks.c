@@ -200,7 +200,7 @@ static const probe *strongest(void)
 
 static volatile float sink;
 
-enum { TRIES = 6 };
+enum { TRIES = 10 };
 
 /* The best of a few tries: what disturbs only ever slows. Seconds. */
 static double fma_seconds(const probe *p, int threads, size_t rounds)
@@ -224,11 +224,11 @@ static double fma_seconds(const probe *p, int threads, size_t rounds)
     return best;
 }
 
-/* So many rounds that one thread needs about a hundredth of a second. */
+/* So many rounds that one thread needs about five milliseconds. */
 static size_t enough_rounds(const probe *p)
 {
     const size_t few = 1 << 14;
-    return (size_t)((double)few * 1e-2 / fma_seconds(p, 1, few));
+    return (size_t)((double)few * 5e-3 / fma_seconds(p, 1, few));
 }
 
 static double fma_rate(const probe *p, int threads, size_t rounds)

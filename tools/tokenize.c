@@ -325,7 +325,7 @@ static t2g_status work(const invocation *inv, const tokenize_options *o)
         s = o->decode ? decode_files(&v, &files) : encode_files(&v, &files);
     if (s == T2G_OK && (fflush(stdout) != 0 || ferror(stdout)))
         s = t2g_fail(T2G_ERR_IO, "stdout: cannot be written");
-    if (s == T2G_OK && !o->decode && v.tokens > 0)
+    if (s == T2G_OK && v.tokens > 0 && !v.colour)
         cli_note(inv, "%zu tokens, %zu bytes, %.2f bytes a token", v.tokens,
                  v.bytes, (double)v.bytes / (double)v.tokens);
     text_files_free(&files);

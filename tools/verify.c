@@ -50,9 +50,9 @@ static const stage_row *stage_of_folder(const char *name)
 static stage_fn *function_of(const stage_row *s, const json_t *root)
 {
     const char *kind = json_string_value(json_object_get(root, "kind"));
-    if (s->run == verify_model && kind && strncmp(kind, "safetensors", 11) == 0)
-        return verify_safetensors;
-    return s->run;
+    bool files = kind && strncmp(kind, "safetensors", 11) == 0;
+    return files && strcmp(s->name, "model") == 0 ? verify_safetensors
+                                                  : s->run;
 }
 
 /* --- which files are cases ----------------------------------------------- */
@@ -87,7 +87,7 @@ static bool is_case(const stage_row *s, const json_t *root)
 {
     return json_is_array(root) || json_object_get(root, "kind") ||
            json_object_get(root, "format") || json_object_get(root, "cases") ||
-           (s->run == verify_align && json_is_object(root));
+           (strcmp(s->name, "align") == 0 && json_is_object(root));
 }
 
 /* --- the search ---------------------------------------------------------- */

@@ -309,6 +309,29 @@ static void verify_whiten(ppo_case *c)
     check_whitened(c, "whiten_keep_mean", mask, n, T2G_WHITEN_KEEP_MEAN);
     check_whitened(c, "plain_whiten", NULL, n, T2G_WHITEN_FULL);
     check_whitened(c, "plain_whiten_keep_mean", NULL, n, T2G_WHITEN_KEEP_MEAN);
+    if (case_has(c, "whiten_scale")) /* ours, not TRL's */
+        check_whitened(c, "whiten_scale", mask, n, T2G_WHITEN_SCALE);
+}
+
+/* --- the value head's start ---------------------------------------------------- */
+
+static void verify_value_head(ppo_case *c)
+{
+    size_t size[2];
+    float bias;
+    case_shape(c, "hidden", size, 2);
+    size_t n = size[0], width = size[1];
+    float *hidden = case_f32(c, c->in, "hidden", (long)(n * width));
+    float *ret = case_f32(c, c->in, "returns", (long)n);
+    uint8_t *mask = case_mask(c, c->in, "mask", (long)n);
+    float *weight = case_floats(c, width);
+    if (c->broken || !case_ok(c, "weight",
+                              t2g_value_head_fit(weight, &bias, hidden, ret,
+                                                 mask, n, width,
+                                                 case_number(c, "ridge", 0))))
+        return;
+    case_check(c, "weight", weight, NULL, width);
+    case_check_number(c, "bias", (double)bias);
 }
 
 /* --- losses ------------------------------------------------------------------ */
@@ -481,7 +504,9 @@ static void verify_kl_controller(ppo_case *c)
         a[i] = adaptive.coef;
         f[i] = fixed.coef;
     }
-    case_check_f64(c, "adaptive", a, *n);
+    double *want = case_f64(c, c->out, "adaptive", (long)*n);
+    if (want) /* the error is a float upstream */
+        verify_f64(c->v, "adaptive", a, want, *n, 1e-9, 1e-9);
     case_check_f64(c, "fixed", f, *n);
 }
 
@@ -911,6 +936,7 @@ static const struct {
     {"whiten", verify_whiten},
     {"loss", verify_loss},
     {"policy_grad", verify_policy_grad},
+    {"value_head", verify_value_head},
     {"controllers", verify_controllers},
     {"stats", verify_stats},
     {"length_weight", verify_length_weight},

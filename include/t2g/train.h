@@ -41,7 +41,9 @@ void t2g_optimizer_digest(const t2g_optimizer *o, t2g_digest *d);
 
 /** min(1, max_norm / (norm + 1e-6)); 1 if max_norm <= 0. */
 double t2g_clip_factor(double norm, double max_norm);
-/** The kernel's constants for update t (from 1) of Adam or AdamW. */
+/** The kernel's constants for update t (from 1) of Adam or AdamW. The bias
+ * corrections are those of b1 and b2 as the kernel has them, rounded to float:
+ * 1 - 0.999 is off by 1.3e-5 there, in numerator and denominator alike. */
 t2g_adamw t2g_adamw_constants(const t2g_optim_config *c, uint64_t t, double lr,
                               double scale);
 /** Adafactor (arXiv 1804.04235, alg. 4) on one tensor, as Hugging Face's class
@@ -58,14 +60,14 @@ T2G_CHECK t2g_status t2g_adafactor(float *p, const float *g, float *row,
                                    uint64_t t, double lr, double weight_decay);
 
 typedef enum t2g_schedule {
-    T2G_LINEAR,    /* lr * (1 - x), x = (k - warmup) / (total - warmup) */
-    T2G_COSINE,    /* lr * (1 + cos(pi*x)) / 2 */
+    T2G_LINEAR,    /* lr * max(0, 1-x), x = (k - warmup) / (total - warmup) */
+    T2G_COSINE,    /* lr * (1 + cos(pi*x)) / 2; rises again for x > 1 */
     T2G_CONSTANT,  /* lr */
     T2G_WARMUP_LOG /* DeepSpeed's WarmupLR: lr * min(1, ln k / ln warmup), 0 for
                       k = 0; no decay, total is not used */
 } t2g_schedule;
 /** Rate of update k (from 0) of `total`: for the first three, update k < warmup
- * has lr*(k+1)/warmup, then the shape; 0 from k = total on (CONSTANT: lr). */
+ * has lr*(k+1)/warmup, then the shape (x = 1 if total <= warmup). */
 double t2g_learning_rate(t2g_schedule s, double lr, uint64_t k, uint64_t warmup,
                          uint64_t total);
 

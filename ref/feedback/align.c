@@ -22,6 +22,7 @@ typedef struct places {
     size_t count, capacity;
     const char *method; /* "exact", "folded", "none" */
     const char *reason;
+    bool given;   /* the critic told where, and it fits */
     size_t group; /* first span of the same folded text */
 } places;
 
@@ -175,7 +176,7 @@ static t2g_status place_nowhere(aligner *a, size_t k, const char *rule,
     return place(a, &at);
 }
 
-static bool contains_word(const char *text, const char *word)
+static bool contains(const char *text, const char *word)
 {
     size_t m = strlen(word);
     for (; text && *text; text++) {
@@ -189,20 +190,26 @@ static bool contains_word(const char *text, const char *word)
     return false;
 }
 
-/* A note that speaks of repetition means the later mention. */
-static bool speaks_of_repetition(const t2g_span *s)
+static bool speaks_of_repetition(const char *text)
 {
-    return contains_word(s->note, "repeat") ||
-           contains_word(s->note, "redundant") ||
-           contains_word(s->note, "again");
+    return contains(text, "repeat") || contains(text, "redundant") ||
+           contains(text, "again");
 }
 
-/* One span alone with several occurrences. */
+/* What is blamed as a repetition is the later mention. The words of the whole
+ * critique say nothing about a phrase that is praised. */
+static bool is_repetition(const aligner *a, const t2g_span *s)
+{
+    return speaks_of_repetition(s->note) ||
+           (s->score < 0 && speaks_of_repetition(a->critique->text));
+}
+
+/* No count of quotes settles which of several occurrences is meant. */
 static t2g_status place_ambiguous(aligner *a, size_t k)
 {
     const places *p = &a->places[k];
     double score = a->critique->span[k].score;
-    if (speaks_of_repetition(&a->critique->span[k]))
+    if (is_repetition(a, &a->critique->span[k]))
         return place_at(a, k, p->count - 1, "last_repeated", false, score);
     switch (a->options->on_repeat) {
     case T2G_REPEAT_FIRST: return place_at(a, k, 0, "first", true, score);
@@ -219,31 +226,30 @@ static t2g_status place_ambiguous(aligner *a, size_t k)
     return T2G_OK;
 }
 
-/* Spans of one text are consumed in order: listing order to occurrence order. */
+/* Several spans of one text, no more than it occurs: listing order is the order
+ * of occurrence. */
 static t2g_status place_found(aligner *a, size_t k)
 {
     const places *p = &a->places[k];
     double score = a->critique->span[k].score;
     size_t before = 0, all = 0;
     for (size_t i = 0; i < a->critique->count; i++)
-        if (a->places[i].group == p->group &&
-            strcmp(a->places[i].method, "given") != 0) {
+        if (a->places[i].group == p->group && !a->places[i].given) {
             all++;
             before += i < k;
         }
-    if (all == 1)
-        return p->count == 1 ? place_at(a, k, 0, "unique", false, score)
-                             : place_ambiguous(a, k);
-    if (before < p->count)
-        return place_at(a, k, before, "in_order", all > p->count, score);
-    return place_nowhere(a, k, "in_order", "more_quotes_than_occurrences");
+    if (p->count == 1)
+        return place_at(a, k, 0, "unique", false, score);
+    if (all > 1 && all <= p->count)
+        return place_at(a, k, before, "in_order", false, score);
+    return place_ambiguous(a, k);
 }
 
 static t2g_status place_span(aligner *a, size_t k)
 {
     const t2g_span *s = &a->critique->span[k];
-    places *p = &a->places[k];
-    if (given(s, a->text, a->n)) {
+    const places *p = &a->places[k];
+    if (p->given) {
         t2g_placement at = {.span = k, .method = "given", .rule = "given",
                             .start = s->start, .end = s->end,
                             .occurrences = 1, .reward = s->score};
@@ -252,6 +258,22 @@ static t2g_status place_span(aligner *a, size_t k)
     if (p->count == 0)
         return place_nowhere(a, k, "unique", p->reason);
     return place_found(a, k);
+}
+
+/* An occurrence that a span with offsets took is none of the other spans'. */
+static void leave_out_given(aligner *a, size_t k)
+{
+    places *p = &a->places[k];
+    size_t kept = 0;
+    for (size_t j = 0; j < p->count; j++) {
+        bool taken = false;
+        for (size_t i = 0; i < a->critique->count; i++)
+            taken |= a->places[i].given && a->places[i].group == p->group &&
+                     a->critique->span[i].start == p->at[j].begin;
+        if (!taken)
+            p->at[kept++] = p->at[j];
+    }
+    p->count = kept ? kept : p->count;
 }
 
 static t2g_status find_all(aligner *a)
@@ -264,8 +286,7 @@ static t2g_status find_all(aligner *a)
         s = t2g_fold(&pattern[k], span->text, span->length);
         if (s == T2G_OK)
             s = find(&a->places[k], a->text, a->n, span, &text, &pattern[k]);
-        if (given(span, a->text, a->n))
-            a->places[k].method = "given";
+        a->places[k].given = given(span, a->text, a->n);
         a->places[k].group = k;
         for (size_t i = 0; s == T2G_OK && i < k; i++)
             if (pattern[i].size == pattern[k].size &&
@@ -275,6 +296,9 @@ static t2g_status find_all(aligner *a)
                 break;
             }
     }
+    for (size_t k = 0; s == T2G_OK && k < count; k++)
+        if (!a->places[k].given)
+            leave_out_given(a, k);
     for (size_t k = 0; pattern && k < count; k++)
         t2g_folded_free(&pattern[k]);
     t2g_free(pattern);
@@ -333,7 +357,7 @@ static void cover(t2g_placement *p, const range *core, size_t tokens)
     }
 }
 
-static bool contains(const t2g_placement *outer, const t2g_placement *inner)
+static bool encloses(const t2g_placement *outer, const t2g_placement *inner)
 {
     return outer->start <= inner->start && inner->end <= outer->end &&
            (outer->start < inner->start || inner->end < outer->end);
@@ -348,7 +372,7 @@ static bool holds(const t2g_placement *p, size_t t)
 static bool overruled(const t2g_alignment *a, const t2g_placement *p, size_t t)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (holds(&a->placement[i], t) && contains(p, &a->placement[i]))
+        if (holds(&a->placement[i], t) && encloses(p, &a->placement[i]))
             return true;
     return false;
 }
@@ -367,11 +391,12 @@ static double combine(t2g_alignment *a, size_t t, const t2g_align_options *o)
         down |= p->reward < 0;
         least = !any || p->reward < least ? p->reward : least;
         any = true;
+        size_t size = p->end - p->start;
         if (o->on_overlap == T2G_OVERLAP_INNER) {
-            if (p->end - p->start < smallest) {
-                smallest = p->end - p->start;
-                sum = p->reward;
-            }
+            sum = size < smallest    ? p->reward
+                  : size == smallest ? sum + p->reward
+                                     : sum;
+            smallest = size < smallest ? size : smallest;
         } else if (!overruled(a, p, t)) {
             sum += p->reward;
         }
@@ -384,10 +409,10 @@ static double combine(t2g_alignment *a, size_t t, const t2g_align_options *o)
     return fmin(fmax(sum, -1), 1);
 }
 
-static bool has_word(const char *text, range core)
+static bool has_word(const char *text, size_t n, range core)
 {
     for (size_t i = core.begin; i < core.end; i++)
-        if (t2g_word_at(text, core.end, i))
+        if (t2g_word_at(text, n, i))
             return true;
     return false;
 }
@@ -407,7 +432,7 @@ static t2g_status reward_tokens(aligner *a, const size_t *offset,
     for (size_t t = 0; t < tokens; t++) {
         bool special = offset[2 * t] == offset[2 * t + 1];
         bool silent = a->options->punctuation_zero &&
-                      !has_word(a->text, core[t]);
+                      !has_word(a->text, a->n, core[t]);
         o->delta[t] = special || silent ? 0
                                         : (float)combine(o, t, a->options);
     }

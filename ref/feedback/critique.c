@@ -25,9 +25,13 @@ static const char *label_of(double score)
     return score > 0 ? "good" : score < 0 ? "poor" : "neutral";
 }
 
+/* Room for one more: the array's size is the power of two from count up. */
 static t2g_span *new_span(t2g_critique *c)
 {
-    t2g_span *s = t2g_regrow(c->span, c->count, c->count + 1, sizeof *s);
+    if ((c->count & (c->count - 1)) != 0)
+        return &c->span[c->count];
+    t2g_span *s = t2g_regrow(c->span, c->count, c->count ? 2 * c->count : 1,
+                             sizeof *s);
     if (!s)
         return NULL;
     c->span = s;
@@ -190,26 +194,8 @@ t2g_status t2g_critique_parse(t2g_critique *out, const char *reply, size_t n)
     t2g_status s = json_is_object(root) ? take_answer(out, root)
                                         : unparsed(out, "not a JSON object");
     json_decref(root);
-    return s;
-}
-
-t2g_status t2g_critique_format(const t2g_critique *c, t2g_buffer *out)
-{
-    json_t *good = json_array(), *poor = json_array();
-    for (size_t i = 0; i < c->count; i++)
-        json_array_append_new(c->span[i].score > 0 ? good : poor,
-                              t2g_json_text(c->span[i].text,
-                                           c->span[i].length));
-    json_t *root = json_pack("{s:o, s:o, s:o}", "textual_feedback",
-                             t2g_json_text(c->text ? c->text : "",
-                                          c->text_length),
-                             "good_spans", good, "poor_spans", poor);
-    char *text = root ? json_dumps(root, 0) : NULL;
-    t2g_status s = text ? t2g_buffer_puts(out, text)
-                        : t2g_fail(T2G_ERR_FORMAT, "a critique that is not "
-                                   "UTF-8 cannot be written");
-    free(text);
-    json_decref(root);
+    if (s != T2G_OK)
+        t2g_critique_free(out);
     return s;
 }
 
@@ -247,6 +233,8 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
     return s;
 }
 
+/* --- writing ----------------------------------------------------------------------------- */
+
 /* A span as it was given: a plain string unless more is known about it. */
 static json_t *span_json(const t2g_span *s)
 {
@@ -265,20 +253,43 @@ static json_t *span_json(const t2g_span *s)
     return o;
 }
 
+/* Sets the words and both lists of an object. Plain lists hold the quotes alone,
+ * and no neutral span: neither list would mean it. */
+static t2g_status add_answer(json_t *o, const char *words_key,
+                             const t2g_critique *c, bool plain)
+{
+    json_t *list[2] = {json_array(), json_array()};
+    bool ok = json_object_set_new(o, words_key,
+                                  t2g_json_text(c->text ? c->text : "",
+                                                c->text_length)) == 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const t2g_span *s = &c->span[i];
+        if (plain && s->score == 0)
+            continue;
+        ok &= json_array_append_new(list[s->score <= 0],
+                                    plain ? t2g_json_text(s->text, s->length)
+                                          : span_json(s)) == 0;
+    }
+    ok &= json_object_set_new(o, "good_spans", list[0]) == 0;
+    ok &= json_object_set_new(o, "poor_spans", list[1]) == 0;
+    return ok ? T2G_OK
+              : t2g_fail(T2G_ERR_MEMORY, "no memory for a critique as JSON");
+}
+
+t2g_status t2g_critique_format(const t2g_critique *c, t2g_buffer *out)
+{
+    json_t *root = json_object();
+    t2g_status s = add_answer(root, "textual_feedback", c, true);
+    char *text = s == T2G_OK ? json_dumps(root, 0) : NULL;
+    if (s == T2G_OK)
+        s = text ? t2g_buffer_puts(out, text)
+                 : t2g_fail(T2G_ERR_MEMORY, "no memory for a critique as text");
+    free(text);
+    json_decref(root);
+    return s;
+}
+
 t2g_status t2g_critique_to_record(const t2g_critique *c, json_t *record)
 {
-    json_t *good = json_array(), *poor = json_array();
-    json_t *text = t2g_json_text(c->text ? c->text : "", c->text_length);
-    bool ok = good && poor && text;
-    for (size_t i = 0; ok && i < c->count; i++)
-        ok = json_array_append_new(c->span[i].score > 0 ? good : poor,
-                                   span_json(&c->span[i])) == 0;
-    ok = ok && json_object_set(record, "critique", text) == 0 &&
-         json_object_set(record, "good_spans", good) == 0 &&
-         json_object_set(record, "poor_spans", poor) == 0;
-    json_decref(good);
-    json_decref(poor);
-    json_decref(text);
-    return ok ? T2G_OK : t2g_fail(T2G_ERR_FORMAT, "a critique that is not "
-                                  "UTF-8 cannot be recorded");
+    return add_answer(record, "critique", c, false);
 }

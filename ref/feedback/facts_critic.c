@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../tokenizer/unicode.h"
 #include "facts_private.h"
 #include "t2g/files.h"
 
@@ -12,10 +13,24 @@ typedef struct slice {
     size_t n;
 } slice;
 
-static bool word_byte(char c)
+/* Bytes of the letter or digit at s; 0: neither. Signs above ASCII pass for
+ * letters, bytes that are not UTF-8 do not: the critique quotes words. */
+static size_t letter(const char *s, size_t n)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z') || (c & 0x80);
+    char c = n ? *s : ' ';
+    if (!(c & 0x80))
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+               (c >= 'A' && c <= 'Z');
+    size_t length = utf8_length((unsigned char)c);
+    return length <= n && t2g_utf8_invalid(s, length) == length ? length : 0;
+}
+
+static size_t word_length(const char *s, size_t n)
+{
+    size_t i = 0, length;
+    while ((length = letter(s + i, n - i)))
+        i += length;
+    return i;
 }
 
 static bool same(slice a, slice b)
@@ -34,15 +49,6 @@ static bool is(slice a, const char *word)
 typedef struct truth {
     slice value[T2G_FACTS];
 } truth;
-
-/* Sampled bytes need not be UTF-8; words are, since the critique quotes them. */
-static size_t word_length(const char *s, size_t n)
-{
-    size_t i = 0;
-    while (i < n && word_byte(s[i]))
-        i++;
-    return t2g_utf8_invalid(s, i);
-}
 
 /* Matches a sentence against a pattern; values of present facts go to t. */
 static bool match(const char *pattern, slice s, truth *t)

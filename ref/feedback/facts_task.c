@@ -49,9 +49,12 @@ static const struct {
 const char t2g_fact_letter[T2G_FACTS + 1] = "EDTPHCI";
 
 const char *const t2g_greetings[T2G_GREETINGS] = {
-    "Hi team.", "Hello all.", "Dear friends.", "Good news.", "A short note."};
+    "Hi team, here is the news.", "Hello all, a short note from us.",
+    "Dear friends, please read this.", "Good news for all of you.",
+    "A short note about our plans."};
 const char *const t2g_farewells[T2G_FAREWELLS] = {
-    "See you there.", "Thanks.", "Best wishes.", "Cheers.", "Take care."};
+    "See you all there.", "Thanks and best wishes.", "We look forward to it.",
+    "Do tell your friends.", "Take care and have fun."};
 
 /* The event's sentence tells the day too. */
 const t2g_sentence t2g_sentences[] = {
@@ -219,10 +222,8 @@ static t2g_status put_message(dice *d, t2g_buffer *out, const message *m)
         T2G_TRY(t2g_buffer_puts(out, " "));
         T2G_TRY(put_sentence(out, pick_sentence(d, f, old), m));
     }
-    if (chance(d, 0.5))
-        T2G_TRY(t2g_buffer_printf(out, " %s",
-                                  t2g_farewells[below(d, T2G_FAREWELLS)]));
-    return T2G_OK;
+    return t2g_buffer_printf(out, " %s",
+                             t2g_farewells[below(d, T2G_FAREWELLS)]);
 }
 
 /* --- the summary ------------------------------------------------------------------------------ */

@@ -99,52 +99,37 @@ static t2g_status encode_open(encoder *e, const t2g_piece *open)
 
 /* --- post-processor -------------------------------------------------------- */
 
-static bool is_space(uint32_t code)
+/* Whether trimming takes the character at p. Tokens of the model spell text in
+ * byte symbols, of which only that of the space counts, and may begin and end
+ * inside a character; added tokens are plain text. */
+static bool is_trimmed(const unsigned char *s, size_t p, bool added)
 {
-    return unicode_class(code) & CLASS_SPACE;
-}
-
-/* Characters at the start (or end) of a token's content that are whitespace or
- * the symbol of a space. */
-static size_t count_spaces(const unsigned char *s, size_t n, bool at_end)
-{
-    size_t count = 0, p = at_end ? n : 0;
-    while (at_end ? p > 0 : p < n) {
-        size_t begin = at_end ? utf8_before(s, p) : p;
-        uint32_t code = utf8_decode(s + begin);
-        if (!is_space(code) && code != t2g_byte_symbol(' '))
-            break;
-        p = at_end ? begin : p + utf8_length(s[p]);
-        count++;
-    }
-    return count;
+    if (!added)
+        return s[p] == ' ';
+    uint32_t code = utf8_decode(s + p);
+    return unicode_class(code) & CLASS_SPACE || code == t2g_byte_symbol(' ');
 }
 
 /* Takes the whitespace at both ends of a token out of its range: [HF]
- * process_offsets. One space in front of the first token is kept, because it may
- * be the one that the pre-tokenizer added. Where such a space stands for no byte
- * of the text nothing is taken, while the reference takes the next character. */
+ * process_offsets. One space in front of the first token stays when it may be
+ * the one that the pre-tokenizer adds. Where such a space stands for no byte of
+ * the text nothing is taken; the reference takes the next character then. */
 static void trim(const t2g_tokenizer *t, const char *text, t2g_encoding *e,
                  size_t first, size_t i)
 {
     const unsigned char *s = (const unsigned char *)text;
-    const unsigned char *content =
-        (const unsigned char *)token_content(&t->vocabulary, e->id[i]);
-    size_t n = t->vocabulary.token[e->id[i]].content_length;
-    size_t leading = count_spaces(content, n, false);
-    size_t trailing = count_spaces(content, n, true);
-    size_t begin = e->offset[2 * i], end = e->offset[2 * i + 1];
+    bool added = t->vocabulary.token[e->id[i]].flags & TOKEN_ADDED;
+    size_t *range = e->offset + 2 * i, begin = range[0], end = range[1];
+    size_t leading = 0;
 
-    if (leading == 1 && t->keeps_first_space && (i == first || begin == 0))
-        leading = 0;
-    for (; leading > 0 && begin < end && is_space(utf8_decode(s + begin));
-         leading--)
+    for (; begin < end && is_trimmed(s, begin, added); leading++)
         begin += utf8_length(s[begin]);
-    for (; trailing > 0 && begin < end &&
-           is_space(utf8_decode(s + utf8_before(s, end))); trailing--)
+    if (leading == 1 && t->keeps_first_space && (i == first || range[0] == 0))
+        begin = range[0];
+    while (begin < end && is_trimmed(s, utf8_before(s, end), added))
         end = utf8_before(s, end);
-    e->offset[2 * i] = begin;
-    e->offset[2 * i + 1] = end;
+    range[0] = begin;
+    range[1] = end;
 }
 
 static t2g_status emit_template(t2g_encoding *out, const t2g_id_list *list)

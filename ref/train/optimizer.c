@@ -114,15 +114,7 @@ static t2g_status gradient_norm(t2g_optimizer *o, const t2g_model *m,
 
 static void adam(t2g_optimizer *o, t2g_model *m, double lr, double scale)
 {
-    const t2g_optim_config *c = &o->config;
-    double t = (double)o->step;
-    t2g_adamw s = {
-        .lr = (float)lr, .b1 = (float)c->b1, .b2 = (float)c->b2,
-        .eps = (float)c->eps,
-        .decay = c->kind == T2G_ADAMW ? (float)(1 - lr * c->weight_decay) : 1,
-        .c1 = (float)(1 - t2g_pow(c->b1, t)),
-        .c2 = (float)(1 - t2g_pow(c->b2, t)),
-        .scale = (float)scale};
+    t2g_adamw s = t2g_adamw_constants(&o->config, o->step, lr, scale);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < o->chunks; i++) {
         const chunk *k = &o->chunk[i];
@@ -151,15 +143,12 @@ static t2g_status adafactor(t2g_optimizer *o, t2g_model *m, double lr,
 t2g_status t2g_optimizer_step(t2g_optimizer *o, t2g_model *m, double lr,
                               double *norm)
 {
-    double length = 0, scale = 1;
+    double length = 0;
     t2g_model_finish_grad(m);
     T2G_TRY(gradient_norm(o, m, &length));
     if (norm)
         *norm = length;
-    if (o->config.max_grad_norm > 0) {
-        scale = o->config.max_grad_norm / (length + 1e-6);
-        scale = scale < 1 ? scale : 1;
-    }
+    double scale = t2g_clip_factor(length, o->config.max_grad_norm);
     o->step++;
     if (o->config.kind == T2G_ADAFACTOR)
         T2G_TRY(adafactor(o, m, lr, scale));

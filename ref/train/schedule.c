@@ -18,10 +18,10 @@ double t2g_learning_rate(t2g_schedule s, double lr, uint64_t k, uint64_t warmup,
         return lr * (double)(k + 1) / (double)warmup;
     if (s == T2G_CONSTANT)
         return lr;
-    if (k >= total)
-        return 0;
-    double x = (double)(k - warmup) / (double)(total - warmup);
+    double x = 1; /* how much of the decay is done */
+    if (total > warmup)
+        x = (double)(k - warmup) / (double)(total - warmup);
     if (s == T2G_LINEAR)
-        return lr * (1 - x);
+        return x < 1 ? lr * (1 - x) : 0;
     return lr * 0.5 * (1 + t2g_cos(3.14159265358979323846 * x));
 }

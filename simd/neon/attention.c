@@ -1,0 +1,3 @@
+#include "../vec_neon.h"
+
+#include "../attention_tmpl.h"

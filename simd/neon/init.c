@@ -1,0 +1,3 @@
+#include "../vec_neon.h"
+
+#include "../init_tmpl.h"

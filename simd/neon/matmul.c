@@ -1,0 +1,3 @@
+#include "../vec_neon.h"
+
+#include "../matmul_tmpl.h"

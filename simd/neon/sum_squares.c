@@ -1,0 +1,3 @@
+#include "../vec_neon.h"
+
+#include "../sum_squares_tmpl.h"

@@ -1,0 +1,86 @@
+/* Log-softmax of one row of logits: normaliser, entropy, KL, gradient. */
+#include "kernels_tmpl.h"
+
+/* Lane sum of exp(z - m). */
+INLINE float sum_exp(const float *z, float m, size_t n)
+{
+    lanes s = lanes_zero();
+    for (size_t j = 0; j < n; j += LANES)
+        UNROLL
+        for (size_t g = 0; g < LANE_VECS; g++) {
+            size_t at = j + g * VEC, left = excess(n, at);
+            vec e = vec_exp(vec_load_n(z + at, left) - vec_set1(m));
+            s.part[g] += vec_keep_n(e, left);
+        }
+    return lanes_fold(s);
+}
+
+/* The expected logit: lane sum of fmaf(p, z, lane), p = exp(z - lse). */
+INLINE float expected_logit(const float *z, float lse, size_t n)
+{
+    lanes s = lanes_zero();
+    for (size_t j = 0; j < n; j += LANES)
+        UNROLL
+        for (size_t g = 0; g < LANE_VECS; g++) {
+            size_t at = j + g * VEC, left = excess(n, at);
+            vec zj = vec_load_n(z + at, left);
+            vec p = vec_keep_n(vec_exp(zj - vec_set1(lse)), left);
+            s.part[g] = vec_fma(p, zj, s.part[g]);
+        }
+    return lanes_fold(s);
+}
+
+float KERNEL(logsumexp)(const float *z, size_t n, float *entropy)
+{
+    float m = maximum(z, n);
+    float lse = m + t2g_logf(sum_exp(z, m, n));
+    if (entropy)
+        *entropy = lse - expected_logit(z, lse, n);
+    return lse;
+}
+
+float KERNEL(softmax_kl)(const float *z, float lse, const float *zr, float lser,
+                         size_t n)
+{
+    lanes s = lanes_zero();
+    for (size_t j = 0; j < n; j += LANES)
+        UNROLL
+        for (size_t g = 0; g < LANE_VECS; g++) {
+            size_t at = j + g * VEC, left = excess(n, at);
+            vec logprob = vec_load_n(z + at, left) - vec_set1(lse);
+            vec other = vec_load_n(zr + at, left) - vec_set1(lser);
+            vec p = vec_keep_n(vec_exp(logprob), left);
+            vec ratio = vec_keep_n(logprob - other, left);
+            s.part[g] = vec_fma(p, ratio, s.part[g]);
+        }
+    return lanes_fold(s);
+}
+
+/* g*(hit - p) - h*(p*(logprob + entropy)): hit is 1 at the target, else 0. */
+INLINE vec logit_gradient(vec logprob, vec hit, float entropy, float g, float h)
+{
+    vec p = vec_exp(logprob);
+    vec d = vec_set1(g) * (hit - p);
+    if (h == 0.0f)
+        return d;
+    return d - vec_set1(h) * (p * (logprob + vec_set1(entropy)));
+}
+
+/* hit for the elements from j on */
+INLINE vec target_at(size_t target, size_t j)
+{
+    float hit[VEC] = {0};
+    if (target >= j && target - j < VEC)
+        hit[target - j] = 1.0f;
+    return vec_load(hit);
+}
+
+void KERNEL(softmax_bwd)(float *dz, const float *z, float lse, float entropy,
+                         size_t target, float g, float h, size_t n)
+{
+    for (size_t j = 0; j < n; j += VEC) {
+        vec logprob = vec_load_n(z + j, n - j) - vec_set1(lse);
+        vec hit = target_at(target, j);
+        vec_store_n(dz + j, logit_gradient(logprob, hit, entropy, g, h), n - j);
+    }
+}

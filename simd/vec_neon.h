@@ -1,0 +1,113 @@
+/* Vectors of 4 floats: Advanced SIMD of AArch64. Arithmetic is written with the
+ * compiler's operators on vectors; each is one rounded IEEE operation a lane. */
+#ifndef T2G_VEC_H
+#define T2G_VEC_H
+
+#include <arm_neon.h>
+#include <sleef.h>
+#include <stddef.h>
+
+#define ISA neon
+
+typedef float32x4_t vec;
+enum { VEC = 4 };
+
+/* A tile of a matrix product: 6 rows of 4 vectors are 24 sums; 4 registers hold
+ * B and 1 an element of A, of 32. */
+#define TILE_ROWS 6
+#define TILE_VECS 4
+
+static inline vec vec_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+
+static inline void vec_store(float *p, vec v)
+{
+    vst1q_f32(p, v);
+}
+
+/* The first n lanes, or all if n >= VEC; the others load as +0, their memory is
+ * not touched. */
+static inline vec vec_load_n(const float *p, size_t n)
+{
+    vec zero = vdupq_n_f32(0.0f);
+    switch (n) {
+    case 0:
+        return zero;
+    case 1:
+        return vld1q_lane_f32(p, zero, 0);
+    case 2:
+        return vcombine_f32(vld1_f32(p), vget_low_f32(zero));
+    case 3:
+        return vcombine_f32(vld1_f32(p),
+                            vld1_lane_f32(p + 2, vget_low_f32(zero), 0));
+    default:
+        return vec_load(p);
+    }
+}
+
+static inline void vec_store_n(float *p, vec v, size_t n)
+{
+    if (n >= VEC) {
+        vec_store(p, v);
+        return;
+    }
+    if (n & 2)
+        vst1_f32(p, vget_low_f32(v));
+    if (n == 1)
+        vst1q_lane_f32(p, v, 0);
+    if (n == 3)
+        vst1q_lane_f32(p + 2, v, 2);
+}
+
+/* Lanes n and up become +0. */
+static inline vec vec_keep_n(vec v, size_t n)
+{
+    static const uint32_t window[2 * VEC] = {~0u, ~0u, ~0u, ~0u};
+    if (n >= VEC)
+        return v;
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v),
+                                           vld1q_u32(window + VEC - n)));
+}
+
+static inline vec vec_set1(float x)
+{
+    return vdupq_n_f32(x);
+}
+
+/* a*b + c, rounded once */
+static inline vec vec_fma(vec a, vec b, vec c)
+{
+    return vfmaq_f32(c, a, b);
+}
+
+/* a > b ? a : b; never a NaN of a */
+static inline vec vec_max(vec a, vec b)
+{
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+static inline vec vec_sqrt(vec v)
+{
+    return vsqrtq_f32(v);
+}
+
+static inline vec vec_exp(vec v)
+{
+    return Sleef_finz_expf4_u10advsimd(v);
+}
+
+/* Lane j takes lane j+w, w = VEC/2 .. 1. */
+static inline float vec_sum(vec v)
+{
+    float32x2_t low = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+    return vget_lane_f32(low, 0) + vget_lane_f32(low, 1);
+}
+
+static inline float vec_maximum(vec v)
+{
+    return vmaxnmvq_f32(v);
+}
+
+#endif
