@@ -2,9 +2,14 @@
  * [ATT17] Vaswani et al., 2017. A block shares its keys and values: those that
  * all of its queries see go through tiles; the block's own positions, where
  * query i+r sees the first r+1, through triangles. */
+#include <string.h>
+
 #include "product.h"
 
-enum { QUERIES = 8 }; /* of a block */
+/* Queries of a block. Backward, SPAN queries go through POSITIONS positions
+ * before the next: their keys, values and gradients stay in the second-level
+ * cache. QUERIES divides SPAN, and SPAN divides POSITIONS. */
+enum { QUERIES = 8, SPAN = 64, POSITIONS = 128 };
 
 /* Floats between a block's rows of scratch for n positions: whole panels, at
  * most n + 32. */
@@ -56,72 +61,73 @@ INLINE void upper_triangle(float *y, size_t ldy, const float *a, size_t lda,
         }
 }
 
-/* y[r] = sum of a[r][j] x[j] over the seen + r positions that query r sees. */
+/* y[r] += (=) sum of a[r][j] x[j] over the first `seen` positions, and with
+ * `own` the r after them. */
 INLINE void weighted_sums(float *y, size_t ldy, const float *a, size_t lda,
                           const float *x, size_t ldx, size_t rows, size_t seen,
-                          size_t d)
+                          bool own, bool accumulate, size_t d)
 {
     KERNEL(product)(&(t2g_product){
         .c = y, .ldc = ldy, .a = a, .a_row = lda, .a_step = 1, .b = x,
-        .ldb = ldx, .rows = rows, .columns = d, .steps = seen});
+        .ldb = ldx, .accumulate = accumulate, .rows = rows, .columns = d,
+        .steps = seen});
     a += seen;
     x += seen * ldx;
-    if (rows == QUERIES) /* unrolled */
+    if (own && rows == QUERIES) /* unrolled */
         lower_triangle(y, ldy, a, lda, x, ldx, QUERIES, d);
-    else
+    else if (own)
         lower_triangle(y, ldy, a, lda, x, ldx, rows, d);
 }
 
-/* y[j] += a[r][j] x[r] over the queries r that see position j. */
+/* y[j] += sum of a[r][j] x[r] over the queries r that see position j: all of
+ * them the first `seen`, and with `own` r > s the position s after them. */
 INLINE void add_transposed(float *y, size_t ldy, const float *a, size_t lda,
                            const float *x, size_t ldx, size_t rows, size_t seen,
-                           size_t d)
+                           bool own, size_t d)
 {
     KERNEL(product)(&(t2g_product){
         .c = y, .ldc = ldy, .a = a, .a_row = 1, .a_step = lda, .b = x,
         .ldb = ldx, .accumulate = true, .rows = seen, .columns = d,
         .steps = rows});
-    a += seen + lda; /* position seen + s, queries s+1 and up */
-    x += ldx;
     y += seen * ldy;
-    if (rows == QUERIES)
+    a += seen + lda;
+    x += ldx;
+    if (own && rows == QUERIES) /* unrolled */
         upper_triangle(y, ldy, a, lda, x, ldx, QUERIES - 1, d);
-    else
+    else if (own)
         upper_triangle(y, ldy, a, lda, x, ldx, rows - 1, d);
 }
 
-/* x = x * factor; returns the maximum. */
-INLINE float scale_scores(float *x, float factor, size_t n)
+/* x = x * factor */
+INLINE void multiply(float *x, float factor, size_t n)
 {
     for (size_t j = 0; j < n; j += VEC)
         vec_store_n(x + j, vec_load_n(x + j, n - j) * vec_set1(factor), n - j);
-    return maximum(x, n);
 }
 
-/* x = exp(x - m); returns its lane sum. */
-INLINE float exponentials(float *x, float m, size_t n)
+INLINE float lane_sum(const float *x, size_t n)
 {
     lanes s = lanes_zero();
-    for (size_t j = 0; j < n; j += LANES)
-        UNROLL
-        for (size_t g = 0; g < LANE_VECS; g++) {
-            size_t at = j + g * VEC, left = excess(n, at);
-            vec e = vec_exp(vec_load_n(x + at, left) - vec_set1(m));
-            vec_store_n(x + at, e, left);
-            s.part[g] += vec_keep_n(e, left);
-        }
+    lanes_add(&s, x, n);
     return lanes_fold(s);
 }
 
-/* Scores of n keys become probabilities; statistics = (m, 1/l). */
-INLINE void softmax(float *p, size_t n, float scale, float statistics[2])
+/* Scores of a block, before scaling, become probabilities; row r has seen + r
+ * of them. statistics[r] = (m, 1/l). One step for all rows after the other: the
+ * rows' long reductions overlap. */
+INLINE void softmax(float *p, size_t ldp, size_t rows, size_t seen, float scale,
+                    float (*statistics)[2])
 {
-    float m = scale_scores(p, scale, n);
-    float inverse = 1.0f / exponentials(p, m, n);
-    for (size_t j = 0; j < n; j += VEC)
-        vec_store_n(p + j, vec_load_n(p + j, n - j) * vec_set1(inverse), n - j);
-    statistics[0] = m;
-    statistics[1] = inverse;
+    for (size_t r = 0; r < rows; r++) {
+        multiply(p + r * ldp, scale, seen + r);
+        statistics[r][0] = maximum(p + r * ldp, seen + r);
+    }
+    for (size_t r = 0; r < rows; r++)
+        exp_shifted(p + r * ldp, p + r * ldp, statistics[r][0], seen + r);
+    for (size_t r = 0; r < rows; r++)
+        statistics[r][1] = 1.0f / lane_sum(p + r * ldp, seen + r);
+    for (size_t r = 0; r < rows; r++)
+        multiply(p + r * ldp, statistics[r][1], seen + r);
 }
 
 void KERNEL(attention)(float *o, size_t ldo, float *lse, const float *q,
@@ -129,16 +135,17 @@ void KERNEL(attention)(float *o, size_t ldo, float *lse, const float *q,
                        const float *v, size_t ldv, size_t d, float scale,
                        float *scratch)
 {
-    float unused[2], *p = scratch;
+    float statistics[QUERIES][2], *p = scratch;
     size_t ldp = scratch_row(first + nq);
     for (size_t i = 0; i < nq; i += QUERIES) {
         size_t rows = smaller(nq - i, QUERIES), seen = first + i + 1;
         products_with_panels(p, ldp, q + i * ldq, ldq, keys, rows,
                              seen + rows - 1, d);
-        for (size_t r = 0; r < rows; r++)
-            softmax(p + r * ldp, seen + r, scale,
-                    lse ? lse + 2 * (i + r) : unused);
-        weighted_sums(o + i * ldo, ldo, p, ldp, v, ldv, rows, seen, d);
+        softmax(p, ldp, rows, seen, scale, statistics);
+        weighted_sums(o + i * ldo, ldo, p, ldp, v, ldv, rows, seen, true,
+                      false, d);
+        if (lse)
+            memcpy(lse + 2 * i, statistics, rows * sizeof *statistics);
     }
 }
 
@@ -164,6 +171,40 @@ INLINE void score_gradients(float *dp, const float *p, float D, size_t n,
     }
 }
 
+/* The arguments of t2g_attention_bwd_fn; p and ds are rows of scratch. */
+typedef struct backward {
+    float *dq, *dk, *dv;
+    const float *do_, *o, *lse, *q, *k, *keys, *values;
+    size_t ldq, ldo, ldkv, d, ldp;
+    float scale, *p, *ds;
+} backward;
+
+/* The part of `rows` queries from i on in the positions from j on. */
+static void backward_block(const backward *x, size_t i, size_t rows, size_t j)
+{
+    bool own = i - j < POSITIONS; /* are their own positions among them? */
+    size_t seen = own ? i - j + 1 : POSITIONS, more = own ? 1 : 0;
+    size_t all = seen + more * (rows - 1), d = x->d, ldp = x->ldp;
+    const float *q = x->q + i * x->ldq, *do_ = x->do_ + i * x->ldo;
+    products_with_panels(x->p, ldp, q, x->ldq, x->keys + j * d, rows, all, d);
+    products_with_panels(x->ds, ldp, do_, x->ldo, x->values + j * d, rows, all,
+                         d);
+    for (size_t r = 0; r < rows; r++) {
+        float *p = x->p + r * ldp;
+        float D = lanes_dot(do_ + r * x->ldo, x->o + (i + r) * x->ldo, d);
+        probabilities(p, seen + r * more, x->scale, x->lse + 2 * (i + r));
+        score_gradients(x->ds + r * ldp, p, D, seen + r * more, x->scale);
+    }
+    weighted_sums(x->dq + i * x->ldq, x->ldq, x->ds, ldp, x->k + j * x->ldkv,
+                  x->ldkv, rows, seen, own, j > 0, d);
+    add_transposed(x->dk + j * x->ldkv, x->ldkv, x->ds, ldp, q, x->ldq, rows,
+                   seen, own, d);
+    add_transposed(x->dv + j * x->ldkv, x->ldkv, x->p, ldp, do_, x->ldo, rows,
+                   seen, own, d);
+}
+
+/* Every element's chain is in order: positions rise for each query, and queries
+ * for each position. */
 void KERNEL(attention_bwd)(float *dq, float *dk, float *dv, const float *do_,
                            const float *o, const float *lse, const float *q,
                            const float *k, const float *keys,
@@ -171,21 +212,13 @@ void KERNEL(attention_bwd)(float *dq, float *dk, float *dv, const float *do_,
                            size_t ldkv, size_t t, size_t d, float scale,
                            float *scratch)
 {
-    size_t ldp = scratch_row(t);
-    float *p = scratch, *ds = scratch + QUERIES * ldp;
-    for (size_t i = 0; i < t; i += QUERIES) {
-        size_t rows = smaller(t - i, QUERIES), seen = i + 1, end = i + rows;
-        const float *qi = q + i * ldq, *doi = do_ + i * ldo;
-        products_with_panels(p, ldp, qi, ldq, keys, rows, end, d);
-        products_with_panels(ds, ldp, doi, ldo, values, rows, end, d);
-        for (size_t r = 0; r < rows; r++) {
-            float D = lanes_dot(doi + r * ldo, o + (i + r) * ldo, d);
-            float *pr = p + r * ldp;
-            probabilities(pr, seen + r, scale, lse + 2 * (i + r));
-            score_gradients(ds + r * ldp, pr, D, seen + r, scale);
-        }
-        weighted_sums(dq + i * ldq, ldq, ds, ldp, k, ldkv, rows, seen, d);
-        add_transposed(dk, ldkv, ds, ldp, qi, ldq, rows, seen, d);
-        add_transposed(dv, ldkv, p, ldp, doi, ldo, rows, seen, d);
+    size_t ldp = smaller(scratch_row(t), POSITIONS + LANES);
+    const backward x = {dq, dk, dv, do_, o, lse, q, k, keys, values, ldq, ldo,
+                        ldkv, d, ldp, scale, scratch, scratch + QUERIES * ldp};
+    for (size_t begin = 0; begin < t; begin += SPAN) {
+        size_t end = smaller(begin + SPAN, t);
+        for (size_t j = 0; j < end; j += POSITIONS)
+            for (size_t i = begin; i < end; i += QUERIES)
+                backward_block(&x, i, smaller(end - i, QUERIES), j);
     }
 }

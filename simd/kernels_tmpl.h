@@ -58,6 +58,10 @@ INLINE size_t ceil_div(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
+/* Columns summed at a time: independent chains that hide an addition's latency,
+ * with sums in registers. */
+enum { COLUMNS = 8 * VEC };
+
 /* The 16 lanes of a lane sum. */
 enum { LANES = 16, LANE_VECS = LANES / VEC };
 typedef struct lanes {
@@ -81,34 +85,64 @@ INLINE float lanes_fold(lanes s)
     return vec_sum(s.part[0]);
 }
 
-/* Lane sum of fmaf(a, b, lane). */
-INLINE float lanes_dot(const float *a, const float *b, size_t n)
+/* One more term a lane, n elements in all; what misses of the last 16 is +0. */
+INLINE void lanes_add(lanes *s, const float *a, size_t n)
 {
-    lanes s = lanes_zero();
+    for (size_t j = 0; j < n; j += LANES)
+        UNROLL
+        for (size_t g = 0; g < LANE_VECS; g++) {
+            size_t at = j + g * VEC;
+            s->part[g] += vec_load_n(a + at, excess(n, at));
+        }
+}
+
+/* Likewise, the terms being fmaf(a, b, lane). */
+INLINE void lanes_fma(lanes *s, const float *a, const float *b, size_t n)
+{
     for (size_t j = 0; j < n; j += LANES)
         UNROLL
         for (size_t g = 0; g < LANE_VECS; g++) {
             size_t at = j + g * VEC, left = excess(n, at);
-            s.part[g] = vec_fma(vec_load_n(a + at, left),
-                                vec_load_n(b + at, left), s.part[g]);
+            s->part[g] = vec_fma(vec_load_n(a + at, left),
+                                 vec_load_n(b + at, left), s->part[g]);
         }
+}
+
+/* Lane sum of fmaf(a, b, lane). */
+INLINE float lanes_dot(const float *a, const float *b, size_t n)
+{
+    lanes s = lanes_zero();
+    lanes_fma(&s, a, b, n);
     return lanes_fold(s);
 }
 
 /* max x, a NaN left out; of zeros of both signs the first, as a loop has it. */
 INLINE float maximum(const float *x, size_t n)
 {
-    vec m = vec_set1(-INFINITY);
-    size_t j = 0;
-    for (; j + VEC <= n; j += VEC)
-        m = vec_max(vec_load(x + j), m);
-    float top = vec_maximum(m);
-    for (; j < n; j++)
-        top = x[j] > top ? x[j] : top;
-    for (j = 0; top == 0.0f && j < n; j++)
+    float top = -INFINITY;
+    if (n >= VEC) {
+        vec m = vec_max(vec_load(x + n - VEC), vec_set1(top));
+        for (size_t j = 0; j < n - VEC; j += VEC)
+            m = vec_max(vec_load(x + j), m);
+        top = vec_maximum(m);
+    } else {
+        for (size_t j = 0; j < n; j++)
+            top = x[j] > top ? x[j] : top;
+    }
+    for (size_t j = 0; top == 0.0f && j < n; j++)
         if (x[j] == 0.0f)
             return x[j];
     return top;
+}
+
+/* y = exp(x - shift), SLEEF's deterministic function of this vector width;
+ * y may be x. */
+INLINE void exp_shifted(float *y, const float *x, float shift, size_t n)
+{
+    for (size_t j = 0; j < n; j += VEC) {
+        vec v = vec_load_n(x + j, n - j) - vec_set1(shift);
+        vec_store_n(y + j, vec_exp(v), n - j);
+    }
 }
 
 #endif

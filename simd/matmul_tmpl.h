@@ -244,13 +244,31 @@ void KERNEL(matmul_tn)(float *c, size_t ldc, const float *a, size_t lda,
         .ldb = ldb, .accumulate = true, .rows = m, .columns = n, .steps = t});
 }
 
-/* Bound by reading a: one addition an element. */
+/* The n <= COLUMNS first elements of y. */
+INLINE void sum_columns(float *y, const float *a, size_t lda, size_t n,
+                        size_t t)
+{
+    vec sum[COLUMNS / VEC];
+    UNROLL
+    for (size_t v = 0; v < COLUMNS / VEC; v++)
+        sum[v] = vec_load_n(y + v * VEC, excess(n, v * VEC));
+    for (size_t i = 0; i < t; i++, a += lda)
+        UNROLL
+        for (size_t v = 0; v < COLUMNS / VEC; v++)
+            sum[v] += vec_load_n(a + v * VEC, excess(n, v * VEC));
+    UNROLL
+    for (size_t v = 0; v < COLUMNS / VEC; v++)
+        vec_store_n(y + v * VEC, sum[v], excess(n, v * VEC));
+}
+
 void KERNEL(column_sum)(float *y, const float *a, size_t lda, size_t n,
                         size_t t)
 {
-    for (size_t s = 0; s < t; s++)
-        for (size_t j = 0; j < n; j++)
-            y[j] += a[s * lda + j];
+    size_t j = 0;
+    for (; j + COLUMNS <= n; j += COLUMNS)
+        sum_columns(y + j, a + j, lda, COLUMNS, t);
+    if (j < n)
+        sum_columns(y + j, a + j, lda, n - j, t);
 }
 
 typedef float quad __attribute__((vector_size(4 * sizeof(float))));

@@ -41,16 +41,32 @@ void KERNEL(rmsnorm_bwd)(float *dx, const float *dy, const float *x,
     }
 }
 
-/* Bound by reading dy and x. */
+/* The n <= COLUMNS first elements of dg. */
+INLINE void gain_columns(float *dg, const float *dy, const float *x, size_t ld,
+                         const float *s, size_t n, size_t t)
+{
+    vec sum[COLUMNS / VEC];
+    UNROLL
+    for (size_t v = 0; v < COLUMNS / VEC; v++)
+        sum[v] = vec_load_n(dg + v * VEC, excess(n, v * VEC));
+    for (size_t i = 0; i < t; i++, dy += ld, x += ld)
+        UNROLL
+        for (size_t v = 0; v < COLUMNS / VEC; v++) {
+            size_t at = v * VEC, left = excess(n, at);
+            vec normed = vec_load_n(x + at, left) * vec_set1(s[i]);
+            sum[v] = vec_fma(vec_load_n(dy + at, left), normed, sum[v]);
+        }
+    UNROLL
+    for (size_t v = 0; v < COLUMNS / VEC; v++)
+        vec_store_n(dg + v * VEC, sum[v], excess(n, v * VEC));
+}
+
 void KERNEL(rmsnorm_gain_bwd)(float *dg, const float *dy, const float *x,
                               size_t ld, const float *s, size_t n, size_t t)
 {
-    for (size_t i = 0; i < t; i++, dy += ld, x += ld)
-        for (size_t j = 0; j < n; j += VEC) {
-            size_t left = n - j;
-            vec normed = vec_load_n(x + j, left) * vec_set1(s[i]);
-            vec sum = vec_fma(vec_load_n(dy + j, left), normed,
-                              vec_load_n(dg + j, left));
-            vec_store_n(dg + j, sum, left);
-        }
+    size_t j = 0;
+    for (; j + COLUMNS <= n; j += COLUMNS)
+        gain_columns(dg + j, dy + j, x + j, ld, s, COLUMNS, t);
+    if (j < n)
+        gain_columns(dg + j, dy + j, x + j, ld, s, n - j, t);
 }

@@ -1,17 +1,20 @@
 /* Log-softmax of one row of logits: normaliser, entropy, KL, gradient. */
 #include "kernels_tmpl.h"
 
+/* Exponentials at a time: the lanes of a sum stay in registers only where no
+ * function is called. */
+enum { CHUNK = 8 * LANES };
+
 /* Lane sum of exp(z - m). */
 INLINE float sum_exp(const float *z, float m, size_t n)
 {
     lanes s = lanes_zero();
-    for (size_t j = 0; j < n; j += LANES)
-        UNROLL
-        for (size_t g = 0; g < LANE_VECS; g++) {
-            size_t at = j + g * VEC, left = excess(n, at);
-            vec e = vec_exp(vec_load_n(z + at, left) - vec_set1(m));
-            s.part[g] += vec_keep_n(e, left);
-        }
+    float e[CHUNK];
+    for (size_t j = 0; j < n; j += CHUNK) {
+        size_t size = smaller(n - j, CHUNK);
+        exp_shifted(e, z + j, m, size);
+        lanes_add(&s, e, size);
+    }
     return lanes_fold(s);
 }
 
@@ -19,14 +22,12 @@ INLINE float sum_exp(const float *z, float m, size_t n)
 INLINE float expected_logit(const float *z, float lse, size_t n)
 {
     lanes s = lanes_zero();
-    for (size_t j = 0; j < n; j += LANES)
-        UNROLL
-        for (size_t g = 0; g < LANE_VECS; g++) {
-            size_t at = j + g * VEC, left = excess(n, at);
-            vec zj = vec_load_n(z + at, left);
-            vec p = vec_keep_n(vec_exp(zj - vec_set1(lse)), left);
-            s.part[g] = vec_fma(p, zj, s.part[g]);
-        }
+    float p[CHUNK];
+    for (size_t j = 0; j < n; j += CHUNK) {
+        size_t size = smaller(n - j, CHUNK);
+        exp_shifted(p, z + j, lse, size);
+        lanes_fma(&s, p, z + j, size);
+    }
     return lanes_fold(s);
 }
 
@@ -39,20 +40,28 @@ float KERNEL(logsumexp)(const float *z, size_t n, float *entropy)
     return lse;
 }
 
+/* ratio = (z-lse) - (zr-lser) */
+INLINE void log_ratio(float *ratio, const float *z, float lse, const float *zr,
+                      float lser, size_t n)
+{
+    for (size_t j = 0; j < n; j += VEC) {
+        vec logprob = vec_load_n(z + j, n - j) - vec_set1(lse);
+        vec other = vec_load_n(zr + j, n - j) - vec_set1(lser);
+        vec_store_n(ratio + j, logprob - other, n - j);
+    }
+}
+
 float KERNEL(softmax_kl)(const float *z, float lse, const float *zr, float lser,
                          size_t n)
 {
     lanes s = lanes_zero();
-    for (size_t j = 0; j < n; j += LANES)
-        UNROLL
-        for (size_t g = 0; g < LANE_VECS; g++) {
-            size_t at = j + g * VEC, left = excess(n, at);
-            vec logprob = vec_load_n(z + at, left) - vec_set1(lse);
-            vec other = vec_load_n(zr + at, left) - vec_set1(lser);
-            vec p = vec_keep_n(vec_exp(logprob), left);
-            vec ratio = vec_keep_n(logprob - other, left);
-            s.part[g] = vec_fma(p, ratio, s.part[g]);
-        }
+    float p[CHUNK], ratio[CHUNK];
+    for (size_t j = 0; j < n; j += CHUNK) {
+        size_t size = smaller(n - j, CHUNK);
+        exp_shifted(p, z + j, lse, size);
+        log_ratio(ratio, z + j, lse, zr + j, lser, size);
+        lanes_fma(&s, p, ratio, size);
+    }
     return lanes_fold(s);
 }
 

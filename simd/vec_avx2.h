@@ -50,12 +50,6 @@ static inline void vec_store_n(float *p, vec v, size_t n)
         vec_store(p, v);
 }
 
-/* Lanes n and up become +0. */
-static inline vec vec_keep_n(vec v, size_t n)
-{
-    return n < VEC ? _mm256_and_ps(v, _mm256_castsi256_ps(vec_first(n))) : v;
-}
-
 static inline vec vec_set1(float x)
 {
     return _mm256_set1_ps(x);

@@ -61,16 +61,6 @@ static inline void vec_store_n(float *p, vec v, size_t n)
         vst1q_lane_f32(p + 2, v, 2);
 }
 
-/* Lanes n and up become +0. */
-static inline vec vec_keep_n(vec v, size_t n)
-{
-    static const uint32_t window[2 * VEC] = {~0u, ~0u, ~0u, ~0u};
-    if (n >= VEC)
-        return v;
-    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v),
-                                           vld1q_u32(window + VEC - n)));
-}
-
 static inline vec vec_set1(float x)
 {
     return vdupq_n_f32(x);

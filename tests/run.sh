@@ -17,6 +17,10 @@ LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$suppressions:print_suppressions=0}
 UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS
 
+# Threads that wait must not take the cores from those that work.
+OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+export OMP_WAIT_POLICY
+
 passed=0 failed=0 skipped=0
 log=$BUILD/tests/log.txt
 

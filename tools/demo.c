@@ -218,7 +218,9 @@ static t2g_status stage_data(demo_run *d)
                        z->held_out));
     return call(d, &command_train_tokenizer, "@tokenizer.jsonl",
                 "--vocab-size", number((double)z->vocab), "--special-tokens",
-                "<|bos|>,<|eot|>,<|pad|>", "--output-dir", "@tokenizer", NULL);
+                "<|bos|>,<|eot|>,<|pad|>", "--bos-token", "<|bos|>",
+                "--eos-token", "<|eot|>", "--pad-token", "<|pad|>",
+                "--output-dir", "@tokenizer", "--overwrite", NULL);
 }
 
 static t2g_status stage_sft(demo_run *d)

@@ -47,8 +47,8 @@ static t2g_status open_next(text_files *t)
     t->read = t->record = t->found = 0;
     if (!t->is_records)
         return t2g_file_read(path, &t->text);
-    T2G_TRY(t2g_records_read(&t->records, path, t->format, t->skip_bad, NULL,
-                             NULL));
+    T2G_TRY(t2g_records_read(&t->records, path, t->format, t->skip_bad,
+                             t->report, t->context));
     t->skipped += t->records.skipped;
     return T2G_OK;
 }
@@ -67,7 +67,7 @@ static bool next_plain(text_files *t, const char **text, size_t *length)
     return true;
 }
 
-/* --- records --------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 
 static t2g_status add_pending(text_files *t, json_t *text)
 {
@@ -146,7 +146,7 @@ static t2g_status next_of_records(text_files *t, const char **text,
     return T2G_OK;
 }
 
-/* --- all ------------------------------------------------------------------- */
+/* --- all ----------------------------------------------------------------- */
 
 t2g_status text_files_next(text_files *t, const char **text, size_t *length)
 {

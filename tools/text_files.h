@@ -11,6 +11,8 @@ typedef struct text_files {
     string_list fields; /* their members; none: those that hold text */
     bool by_line;       /* plain text line by line, line ends included */
     bool skip_bad;
+    void (*report)(void *context, const char *message); /* each one skipped */
+    void *context;
     size_t skipped; /* broken lines so far */
 
     size_t opened; /* files so far */
@@ -24,8 +26,8 @@ typedef struct text_files {
     size_t given;    /* of them */
 } text_files;
 
-/* JSON Lines by its name (.jsonl, .json, with .gz) or because a format or fields
- * were asked for; anything else is plain text. "-" is stdin. */
+/* JSON Lines by its name (.jsonl, .json, with .gz) or because a format or
+ * fields were asked for; anything else is plain text. "-" is stdin. */
 bool text_files_are_records(const text_files *t, const char *path);
 
 /* The next text, valid until the next call; *text = NULL at the end. A member

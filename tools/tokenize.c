@@ -19,7 +19,7 @@ typedef struct view {
     size_t tokens, bytes; /* so far */
 } view;
 
-/* --- JSON ------------------------------------------------------------------ */
+/* --- JSON ---------------------------------------------------------------- */
 
 /* Prints value on a line of its own and releases it. */
 static t2g_status print_json(json_t *value)
@@ -75,7 +75,7 @@ static t2g_status print_encoding_json(const view *v, const t2g_encoding *e)
     return s;
 }
 
-/* --- plain and coloured ---------------------------------------------------- */
+/* --- plain and coloured -------------------------------------------------- */
 
 /* A token on a line: id, begin, end, text as JSON. */
 static t2g_status print_table(const view *v, const t2g_encoding *e)
@@ -140,7 +140,7 @@ static void print_view(const view *v, const t2g_encoding *e, const char *text,
     printf("\n%zu tokens, %zu bytes\n", e->count, n);
 }
 
-/* --- encoding -------------------------------------------------------------- */
+/* --- encoding ------------------------------------------------------------ */
 
 static t2g_status show(view *v, const t2g_encoding *e, const char *text,
                        size_t n)
@@ -174,7 +174,7 @@ static t2g_status encode(view *v, const char *text, size_t n)
     return s;
 }
 
-/* --- decoding -------------------------------------------------------------- */
+/* --- decoding ------------------------------------------------------------ */
 
 typedef struct id_list {
     uint32_t *id;
@@ -275,7 +275,7 @@ static t2g_status decode_records(const view *v, const char *path)
     return s;
 }
 
-/* --- the command ----------------------------------------------------------- */
+/* --- the command --------------------------------------------------------- */
 
 static t2g_status decode_files(const view *v, const text_files *files)
 {

@@ -13,7 +13,7 @@ typedef struct tokenizer_options {
 
 static const char *const pre_tokenizers[] = {"gpt2", "llama3", "qwen2", NULL};
 
-/* --- special tokens -------------------------------------------------------- */
+/* --- special tokens ------------------------------------------------------ */
 
 static const char *const bos_names[] = {"<s>", "<|begin_of_text|>", "<bos>",
                                         "<|startoftext|>", NULL};
@@ -61,7 +61,7 @@ static const char **special_tokens(const tokenizer_options *o, size_t *count)
     return list;
 }
 
-/* --- training -------------------------------------------------------------- */
+/* --- training ------------------------------------------------------------ */
 
 typedef struct trainer {
     const invocation *inv;
@@ -90,6 +90,11 @@ static void show_progress(void *context, size_t done, size_t total)
     progress_update(&t->bar, done, done, "token", NULL);
 }
 
+static void show_skipped(void *context, const char *message)
+{
+    cli_note(context, "skipped: %s", message);
+}
+
 static void report(const trainer *t, const t2g_tokenizer *tok, const char *dir)
 {
     size_t size = t2g_tokenizer_size(tok);
@@ -114,7 +119,8 @@ static t2g_status work(const invocation *inv, const tokenizer_options *o,
     trainer t = {.inv = inv,
                  .files = {.path = inv->files, .path_count = inv->file_count,
                            .format = o->format, .fields = o->fields,
-                           .by_line = true, .skip_bad = o->skip_bad_lines}};
+                           .by_line = true, .skip_bad = o->skip_bad_lines,
+                           .report = show_skipped, .context = (void *)inv}};
     t2g_tokenizer_training training = {
         .vocab_size = o->vocab_size, .min_frequency = o->min_frequency,
         .pre_tokenizer = pre_tokenizers[o->pre_tokenizer],
@@ -124,10 +130,11 @@ static t2g_status work(const invocation *inv, const tokenizer_options *o,
         .pad = role(&list, o->pad, pad_names),
         .next = next_text, .progress = show_progress, .context = &t};
     t2g_tokenizer *tok = NULL;
-    T2G_TRY(cli_output_dir(inv, o->output_dir, false, o->overwrite));
     progress_begin(&t.bar, inv, "training the tokenizer", o->vocab_size);
     t2g_status s = t2g_tokenizer_train(&tok, &training);
     progress_end(&t.bar, NULL);
+    if (s == T2G_OK) /* now, so that a failure leaves no half-made folder */
+        s = cli_output_dir(inv, o->output_dir, false, o->overwrite);
     if (s == T2G_OK)
         s = t2g_tokenizer_save(tok, o->output_dir);
     if (s == T2G_OK)
@@ -137,7 +144,7 @@ static t2g_status work(const invocation *inv, const tokenizer_options *o,
     return s;
 }
 
-/* --- the command ----------------------------------------------------------- */
+/* --- the command --------------------------------------------------------- */
 
 static int run_parsed(const invocation *inv, const tokenizer_options *o)
 {
@@ -163,7 +170,7 @@ static int run(const command *self, int argc, char **argv)
          "layout of the records: fgrlhf, slf5k, ultrafeedback, kodcode", 0, 0,
          NULL, false},
         {"skip-bad-lines", OPTION_FLAG, &o.skip_bad_lines, "Input",
-         "count broken lines instead of stopping", 0, 0, NULL, false},
+         "count and list broken lines instead of stopping", 0, 0, NULL, false},
         {"output-dir", OPTION_TEXT, &o.output_dir, "Output",
          "folder for tokenizer.json and tokenizer_config.json", 0, 0, NULL,
          false},

@@ -6,7 +6,7 @@
 
 #include "verify_ppo.h"
 
-/* --- log-probabilities and entropy ------------------------------------------ */
+/* --- log-probabilities and entropy -------------------------------------- */
 
 /* Rows of T positions, each with V logits; rows [B, S] where S may exceed T. */
 typedef struct logits {
@@ -86,7 +86,7 @@ static void verify_logprobs(ppo_case *c)
     case_check(c, "dlogits_entropy", dh, NULL, all);
 }
 
-/* --- masks ------------------------------------------------------------------- */
+/* --- masks -------------------------------------------------------------- */
 
 static size_t first_one(const uint8_t *mask, size_t n)
 {
@@ -139,7 +139,7 @@ static void verify_mask(ppo_case *c)
     }
 }
 
-/* --- rewards ----------------------------------------------------------------- */
+/* --- rewards ------------------------------------------------------------ */
 
 static t2g_kl_penalty penalty_of(const ppo_case *c)
 {
@@ -204,10 +204,11 @@ static void verify_rewards(ppo_case *c)
         case_check(c, "scalar_rewards", penalty, NULL, n);
 }
 
-/* --- advantages -------------------------------------------------------------- */
+/* --- advantages --------------------------------------------------------- */
 
-/* TRL whitens masked rewards along with the others and lets them into the trace:
- * not something t2g_gae does, but it gives TRL's numbers for such input. */
+/* TRL whitens masked rewards along with the others and lets them into the
+ * trace: not something t2g_gae does, but it gives TRL's numbers for such input.
+ */
 static void prepare_as_trl(float *value, float *reward, uint8_t *mask, size_t n,
                            bool whiten)
 {
@@ -270,7 +271,7 @@ static void verify_advantages(ppo_case *c)
     }
 }
 
-/* --- whitening --------------------------------------------------------------- */
+/* --- whitening ---------------------------------------------------------- */
 
 static void check_whitened(ppo_case *c, const char *name, const uint8_t *mask,
                            size_t n, t2g_whitening mode)
@@ -313,7 +314,7 @@ static void verify_whiten(ppo_case *c)
         check_whitened(c, "whiten_scale", mask, n, T2G_WHITEN_SCALE);
 }
 
-/* --- the value head's start ---------------------------------------------------- */
+/* --- the value head's start --------------------------------------------- */
 
 static void verify_value_head(ppo_case *c)
 {
@@ -334,7 +335,7 @@ static void verify_value_head(ppo_case *c)
     case_check_number(c, "bias", (double)bias);
 }
 
-/* --- losses ------------------------------------------------------------------ */
+/* --- losses ------------------------------------------------------------- */
 
 /* What t2g_ppo_loss reads and writes for one minibatch. */
 typedef struct loss_data {
@@ -482,7 +483,7 @@ static void verify_policy_grad(ppo_case *c)
     case_check(c, "grad_vpreds", d.d_value, NULL, d.n);
 }
 
-/* --- controllers ------------------------------------------------------------- */
+/* --- controllers -------------------------------------------------------- */
 
 static void verify_kl_controller(ppo_case *c)
 {
@@ -571,7 +572,8 @@ static void verify_clip(ppo_case *c)
     for (; count < MOST_TENSORS; count++) {
         oracle_tensor t;
         const char *name = case_name(c, "g%zu", count);
-        if (!json_object_get(c->in, name) || !oracle_read(c->v, c->in, name, &t))
+        if (!json_object_get(c->in, name) ||
+            !oracle_read(c->v, c->in, name, &t))
             break;
         n[count] = t.count;
         oracle_free(&t);
@@ -605,7 +607,7 @@ static void verify_controllers(ppo_case *c)
         verify_fail(c->v, "type", "no controller is called '%s'", type);
 }
 
-/* --- statistics of a step ------------------------------------------------------ */
+/* --- statistics of a step ----------------------------------------------- */
 
 /* Mean over minibatches of in["mb.NAME"]. */
 static t2g_ppo_stats average_minibatches(ppo_case *c, size_t minibatches)
@@ -685,7 +687,7 @@ static void verify_stats(ppo_case *c)
     case_check_number(c, "ppo.val.var_explained", t2g_var_explained(&mean));
 }
 
-/* --- rewards of the released code ---------------------------------------------- */
+/* --- rewards of the released code --------------------------------------- */
 
 static void verify_length_weight(ppo_case *c)
 {
@@ -733,7 +735,7 @@ static void verify_token_align(ppo_case *c)
     }
 }
 
-/* --- optimisers and schedules --------------------------------------------------- */
+/* --- optimisers and schedules ------------------------------------------- */
 
 typedef struct optim_tensor {
     float *p, *m, *v;
@@ -857,7 +859,7 @@ static void verify_schedule(ppo_case *c)
     check_rates(c, "ds_warmup_log", T2G_WARMUP_LOG, NULL, warmup + 5, warmup);
 }
 
-/* --- steps of a response ---------------------------------------------------------- */
+/* --- steps of a response ------------------------------------------------ */
 
 static t2g_step_mode step_mode(const ppo_case *c)
 {
@@ -923,7 +925,7 @@ static void verify_steps(ppo_case *c)
     check_step_rewards(c, step, tokens);
 }
 
-/* --- the stage --------------------------------------------------------------------- */
+/* --- the stage ---------------------------------------------------------- */
 
 static const struct {
     const char *name;

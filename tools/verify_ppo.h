@@ -13,7 +13,7 @@ typedef struct ppo_case {
     bool broken; /* something is missing, and that was reported */
 } ppo_case;
 
-/* --- configuration --------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------ */
 
 double case_number(const ppo_case *c, const char *key, double otherwise);
 /* "" when missing. */
@@ -21,7 +21,7 @@ const char *case_text(const ppo_case *c, const char *key);
 /* A list of small non-negative integers; *count of them. */
 uint32_t *case_ids(ppo_case *c, const char *key, size_t *count);
 
-/* --- tensors; NULL and broken when they are not as expected ---------------- */
+/* --- tensors; NULL and broken when they are not as expected ------------- */
 
 enum { ANY_COUNT = -1 };
 
@@ -43,7 +43,7 @@ float *case_floats(ppo_case *c, size_t count);
 /* A name made of parts, owned by the case. */
 const char *case_name(ppo_case *c, const char *fmt, ...) T2G_PRINTF(2, 3);
 
-/* --- comparisons with out --------------------------------------------------- */
+/* --- comparisons with out ----------------------------------------------- */
 
 bool case_has(const ppo_case *c, const char *name);
 /* mask may be NULL. */

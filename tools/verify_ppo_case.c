@@ -5,7 +5,7 @@
 
 #include "verify_ppo.h"
 
-/* --- memory of a case ------------------------------------------------------- */
+/* --- memory of a case --------------------------------------------------- */
 
 static void *keep(ppo_case *c, void *p)
 {
@@ -43,7 +43,7 @@ const char *case_name(ppo_case *c, const char *fmt, ...)
     return copy ? copy : "";
 }
 
-/* --- configuration ---------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------ */
 
 double case_number(const ppo_case *c, const char *key, double otherwise)
 {
@@ -67,7 +67,7 @@ uint32_t *case_ids(ppo_case *c, const char *key, size_t *count)
     return id;
 }
 
-/* --- tensors ---------------------------------------------------------------- */
+/* --- tensors ------------------------------------------------------------ */
 
 static bool read_tensor(ppo_case *c, const json_t *from, const char *name,
                         oracle_tensor *t)
@@ -170,7 +170,7 @@ void case_shape(ppo_case *c, const char *name, size_t *size, size_t rank)
     oracle_free(&t);
 }
 
-/* --- comparisons ------------------------------------------------------------ */
+/* --- comparisons -------------------------------------------------------- */
 
 bool case_has(const ppo_case *c, const char *name)
 {

@@ -1,6 +1,6 @@
 /* Whole PPO steps with a table in place of the network: logits[s] = W[x_s],
- * reference logits W_ref[x_s], value u[x_s] + b. Everything but the table is the
- * library's; read verify_ppo_step from the bottom up. */
+ * reference logits W_ref[x_s], value u[x_s] + b. Everything but the table is
+ * the library's. Read from the bottom up. */
 #include <math.h>
 #include <string.h>
 
@@ -50,7 +50,7 @@ typedef struct minibatch {
         *ret, *d_logprob, *d_entropy, *d_value;
 } minibatch;
 
-/* --- the table --------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------- */
 
 static const float *logits(const run *r, uint32_t id)
 {
@@ -75,7 +75,7 @@ static void score_row(const run *r, const step *s, size_t b, float *lse,
     }
 }
 
-/* --- building the rows --------------------------------------------------------- */
+/* --- building the rows -------------------------------------------------- */
 
 static size_t tensor_length(run *r, const char *name)
 {
@@ -163,9 +163,9 @@ static bool make_masks(run *r, step *s)
     return t.punct != NULL;
 }
 
-/* --- rewards -------------------------------------------------------------------- */
+/* --- rewards ------------------------------------------------------------ */
 
-/* Token scores of row b, weighted by length if asked for, indexed by decision. */
+/* Token scores of row b, weighted by length if asked for, by decision. */
 static bool score_tokens(run *r, step *s, size_t b)
 {
     ppo_case *c = r->c;
@@ -266,7 +266,7 @@ static bool make_advantages(run *r, step *s)
     return true;
 }
 
-/* --- comparing what is fixed for the step ------------------------------------------ */
+/* --- comparing what is fixed for the step ------------------------------- */
 
 static const char *field(run *r, const char *name)
 {
@@ -313,7 +313,7 @@ static bool prepare(run *r, step *s)
     return !r->c->broken;
 }
 
-/* --- updates -------------------------------------------------------------------------- */
+/* --- updates ------------------------------------------------------------ */
 
 static bool gather(run *r, const step *s, minibatch *m, const int64_t *order,
                    size_t rows)
@@ -413,7 +413,7 @@ static void update(run *r, const step *s, uint64_t t)
     r->updates++;
 }
 
-/* --- the epochs and their statistics ----------------------------------------------- */
+/* --- the epochs and their statistics ------------------------------------ */
 
 /* Statistics of a step's minibatches, a list for each name. */
 typedef struct stats_log {
@@ -548,7 +548,7 @@ static bool run_step(run *r, uint64_t *t)
     return !c->broken;
 }
 
-/* --- reading the case ------------------------------------------------------------------ */
+/* --- reading the case --------------------------------------------------- */
 
 static void read_tensors(run *r)
 {

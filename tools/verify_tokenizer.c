@@ -16,7 +16,7 @@
 #include "sha256.h"
 #include "verify.h"
 
-/* --- JSON ------------------------------------------------------------------ */
+/* --- JSON ---------------------------------------------------------------- */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -38,7 +38,7 @@ static void fail_memory(verifier *v)
     verify_fail(v, "memory", "%s", t2g_error_message());
 }
 
-/* --- comparisons ----------------------------------------------------------- */
+/* --- comparisons --------------------------------------------------------- */
 
 /* Compares what both have, then the numbers of elements. */
 static void compare_integers(verifier *v, const char *field,
@@ -63,7 +63,7 @@ static void compare_text(verifier *v, const char *field, const t2g_buffer *got,
                 json_string_value(want), json_string_length(want));
 }
 
-/* --- finding tokenizers ---------------------------------------------------- */
+/* --- finding tokenizers -------------------------------------------------- */
 
 /* What an error message says behind the name of the file. */
 static const char *message_behind(const char *file)
@@ -114,7 +114,7 @@ static t2g_tokenizer *load(verifier *v, const char *file, const char *id,
     return NULL;
 }
 
-/* --- hf -------------------------------------------------------------------- */
+/* --- hf ------------------------------------------------------------------ */
 
 static bool inside_character(const char *text, size_t n, size_t at)
 {
@@ -242,8 +242,8 @@ static void verify_one_tokenizer(verifier *v, const char *file,
     t2g_tokenizer_free(t);
 }
 
-/* One tokenizer beside its name or `file`, or a list of small ones, which are in
- * a folder of their own. */
+/* One tokenizer, called by its `file` or name, or a list of small ones, which
+ * are in a folder of their own. */
 static void verify_hf(verifier *v, const char *file, const json_t *root)
 {
     const json_t *list = json_object_get(root, "tokenizers");
@@ -265,7 +265,7 @@ static void verify_hf(verifier *v, const char *file, const json_t *root)
     }
 }
 
-/* --- decode ---------------------------------------------------------------- */
+/* --- decode -------------------------------------------------------------- */
 
 static void compare_decode_case(verifier *v, const t2g_tokenizer *t,
                                 const json_t *c)
@@ -307,7 +307,7 @@ static void verify_decode(verifier *v, const char *file, const json_t *root)
     }
 }
 
-/* --- pretok ---------------------------------------------------------------- */
+/* --- pretok -------------------------------------------------------------- */
 
 typedef struct piece_ends {
     int64_t *end;
@@ -386,7 +386,7 @@ static void verify_pretok(verifier *v, const char *file, const json_t *root)
     }
 }
 
-/* --- invalid_utf8 ---------------------------------------------------------- */
+/* --- invalid_utf8 -------------------------------------------------------- */
 
 static int base64_digit(char c)
 {
@@ -464,7 +464,7 @@ static void verify_invalid(verifier *v, const char *file, const json_t *root)
     }
 }
 
-/* --- bpe_train ------------------------------------------------------------- */
+/* --- bpe_train ----------------------------------------------------------- */
 
 typedef struct text_list {
     const json_t *texts;
@@ -585,7 +585,7 @@ static void verify_training(verifier *v, const char *file, const json_t *root)
     }
 }
 
-/* --- save ------------------------------------------------------------------ */
+/* --- save ---------------------------------------------------------------- */
 
 /* Saves t into a new folder and reads tokenizer.json back. */
 static t2g_status saved_text(const t2g_tokenizer *t, t2g_buffer *text)
@@ -647,7 +647,7 @@ static void verify_save(verifier *v, const char *file, const json_t *root)
                     "a tokenizer without ByteLevel is not supported");
 }
 
-/* --- all ------------------------------------------------------------------- */
+/* --- all ----------------------------------------------------------------- */
 
 void verify_tokenizer(verifier *v, const char *path, const json_t *root)
 {

@@ -24,8 +24,10 @@ size_t t2g_utf8_invalid(const char *s, size_t n);
  * The caller owns *out (json_decref). Errors name path, line and column. */
 T2G_CHECK t2g_status t2g_json_read(json_t **out, const char *path);
 
-/** A JSON string of any bytes: each byte that is not UTF-8 becomes U+FFFD (what a
- * model samples need not be text). NULL: no memory. */
+/** Appends n bytes to out, each that is not UTF-8 as U+FFFD: what a model samples
+ * need not be text. */
+T2G_CHECK t2g_status t2g_utf8_append(t2g_buffer *out, const char *s, size_t n);
+/** A JSON string of any bytes, likewise. NULL: no memory. */
 json_t *t2g_json_text(const char *s, size_t n);
 
 /** A file being written: bytes go to a neighbour "PATH.tmp-PID", commit flushes,

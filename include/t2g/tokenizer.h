@@ -84,8 +84,9 @@ typedef struct t2g_tokenizer_training {
     void *context;
 } t2g_tokenizer_training;
 
-/** Trains as tokenizer.md section 14: the result depends on nothing but the
- * texts and options. */
+/** Trains as BpeTrainer of Hugging Face `tokenizers`: the same vocabulary and
+ * merges. The result depends on nothing but the texts (not on their order) and
+ * the options. */
 T2G_CHECK t2g_status t2g_tokenizer_train(t2g_tokenizer **t,
                                          const t2g_tokenizer_training *options);
 

@@ -264,16 +264,15 @@ static t2g_status place_span(aligner *a, size_t k)
 static void leave_out_given(aligner *a, size_t k)
 {
     places *p = &a->places[k];
-    size_t kept = 0;
-    for (size_t j = 0; j < p->count; j++) {
-        bool taken = false;
-        for (size_t i = 0; i < a->critique->count; i++)
-            taken |= a->places[i].given && a->places[i].group == p->group &&
-                     a->critique->span[i].start == p->at[j].begin;
-        if (!taken)
-            p->at[kept++] = p->at[j];
+    for (size_t i = 0; i < a->critique->count; i++) {
+        size_t kept = 0;
+        if (!a->places[i].given || a->places[i].group != p->group)
+            continue;
+        for (size_t j = 0; j < p->count && p->count > 1; j++)
+            if (p->at[j].begin != a->critique->span[i].start)
+                p->at[kept++] = p->at[j];
+        p->count = kept ? kept : p->count;
     }
-    p->count = kept ? kept : p->count;
 }
 
 static t2g_status find_all(aligner *a)
@@ -527,6 +526,24 @@ static json_t *placement_json(const t2g_placement *p, const t2g_span *s,
     return o;
 }
 
+/* XXH3-128 of the rewards, as their 4 little-endian bytes each. */
+static json_t *digest_json(const t2g_alignment *a)
+{
+    t2g_digest *d;
+    char hex[33];
+    if (t2g_digest_new(&d) != T2G_OK)
+        return NULL;
+    for (size_t t = 0; t < a->tokens; t++) {
+        uint32_t bits;
+        memcpy(&bits, &a->delta[t], sizeof bits);
+        const unsigned char bytes[4] = {bits & 0xff, bits >> 8 & 0xff,
+                                        bits >> 16 & 0xff, bits >> 24};
+        t2g_digest_bytes(d, bytes, sizeof bytes);
+    }
+    t2g_digest_finish(d, hex);
+    return json_string(hex);
+}
+
 static json_t *summary_json(const t2g_alignment *a)
 {
     static const char *const methods[] = {"given", "exact", "folded", "none"};
@@ -545,12 +562,12 @@ static json_t *summary_json(const t2g_alignment *a)
         sum += a->delta[t];
         absolute += fabs((double)a->delta[t]);
     }
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:f, s:f}", "status",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:f, s:f, s:o}", "status",
                      a->status, "methods", by, "tokens",
                      (json_int_t)a->tokens, "rewarded_tokens",
                      (json_int_t)rewarded, "conflicts",
                      (json_int_t)a->conflicts, "sum", sum, "abs_sum",
-                     absolute);
+                     absolute, "digest", digest_json(a));
 }
 
 t2g_status t2g_align_audit(const t2g_alignment *a,

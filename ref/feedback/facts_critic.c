@@ -208,28 +208,33 @@ static bool skip_word(slice text, size_t *i, const char *word)
     return true;
 }
 
-/* The mention that begins with word w (which ends at *i), if any. */
-static bool read_mention(slice text, slice w, bool after_in, size_t *i,
-                         mention *m)
+/* The fact that a phrase beginning with word w is about, T2G_FACTS if none; the
+ * phrase's further fixed words are passed over. */
+static size_t fact_of_phrase(slice text, slice w, size_t *i)
 {
-    size_t at = *i;
-    m->fact = T2G_FACTS;
     if (is(w, "on"))
-        m->fact = T2G_FACT_DAY;
-    else if (is(w, "at"))
-        m->fact = T2G_FACT_TIME;
-    else if (is(w, "in") && skip_word(text, &at, "the"))
-        m->fact = T2G_FACT_PLACE;
-    else if (is(w, "led") && skip_word(text, &at, "by"))
-        m->fact = T2G_FACT_HOST;
-    else if (is(w, "for"))
-        m->fact = T2G_FACT_PRICE;
-    else if (is(w, "bring") && skip_word(text, &at, "a"))
-        m->fact = T2G_FACT_ITEM;
-    else if ((is(w, "the") || is(w, "The")) && !after_in)
-        m->fact = T2G_FACT_EVENT;
+        return T2G_FACT_DAY;
+    if (is(w, "at"))
+        return T2G_FACT_TIME;
+    if (is(w, "in") && skip_word(text, i, "the"))
+        return T2G_FACT_PLACE;
+    if (is(w, "led") && skip_word(text, i, "by"))
+        return T2G_FACT_HOST;
+    if (is(w, "for"))
+        return T2G_FACT_PRICE;
+    if (is(w, "bring") && skip_word(text, i, "a"))
+        return T2G_FACT_ITEM;
+    return is(w, "the") || is(w, "The") ? T2G_FACT_EVENT : T2G_FACTS;
+}
+
+/* The mention that begins with word w (which ends at *i), if any; *i moves on
+ * behind what was read of it. */
+static bool read_mention(slice text, slice w, size_t *i, mention *m)
+{
+    m->fact = fact_of_phrase(text, w, i);
     if (m->fact == T2G_FACTS)
         return false;
+    size_t at = *i;
     m->value = value_word(text, &at);
     if (m->value.n == 0)
         return false;
@@ -316,13 +321,11 @@ static t2g_status check(const truth *t, const char *response, size_t n,
                         t2g_facts_tally *tally)
 {
     slice text = {response, n};
-    bool after_in = false;
     for (size_t i = 0; i < n;) {
         slice w = next_word(text, &i);
         mention m;
-        if (w.n && read_mention(text, w, after_in, &i, &m))
+        if (w.n && read_mention(text, w, &i, &m))
             T2G_TRY(judge(t, &m, response, &v[m.fact], critique, tally));
-        after_in = is(w, "in");
     }
     for (size_t f = 0; f < T2G_FACTS; f++) {
         tally->fact_told[f] += t->value[f].n > 0;

@@ -1,5 +1,7 @@
 #include "fold.h"
 
+#include <stdbool.h>
+
 #include "../tokenizer/unicode.h"
 #include "t2g/files.h"
 
@@ -70,11 +72,65 @@ static char plain_sign(uint32_t c)
     return 0;
 }
 
+/* Letters whose capital is the even or the odd one of a pair of neighbours. */
+static bool paired(uint32_t c, uint32_t *capital)
+{
+    bool even = (c >= 0x100 && c <= 0x12f) || (c >= 0x132 && c <= 0x137) ||
+                (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481);
+    bool odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
+    *capital = even ? c & ~1u : (c - 1) | 1u;
+    return even || odd;
+}
+
+/* The small letter of a Greek capital with an accent, or c. */
+static uint32_t greek(uint32_t c)
+{
+    if (c >= 0x388 && c <= 0x38a)
+        return c + 37;
+    if (c == 0x38e || c == 0x38f)
+        return c + 63;
+    return c == 0x386 ? 0x3ac : c == 0x38c ? 0x3cc : c;
+}
+
+/* Simple case folding where it keeps the length in UTF-8. */
+static uint32_t lower(uint32_t c)
+{
+    uint32_t capital;
+    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
+        (c >= 0x391 && c <= 0x3ab) || (c >= 0x410 && c <= 0x42f))
+        return c + 32;
+    if (c >= 0x400 && c <= 0x40f)
+        return c + 80;
+    if (c == 0x3c2) /* sigma at the end of a word */
+        return 0x3c3;
+    return paired(c, &capital) ? capital + 1 : greek(c);
+}
+
 static void put(t2g_folded *f, char byte, size_t begin, size_t end)
 {
     f->text[f->size] = byte;
     f->begin[f->size] = begin;
     f->end[f->size++] = end;
+}
+
+/* The character at `begin`, whose bytes are `text`. */
+static void put_character(t2g_folded *f, const char *text, uint32_t code,
+                          size_t begin, size_t length)
+{
+    char sign = plain_sign(code), folded[4];
+    uint32_t low = lower(code);
+    if (sign) {
+        put(f, sign, begin, begin + length);
+        return;
+    }
+    if (code == 0x2026)
+        text = "...";
+    else if (low != code) {
+        utf8_encode(folded, low);
+        text = folded;
+    }
+    for (size_t k = 0; k < length; k++)
+        put(f, text[k], begin, begin + length);
 }
 
 t2g_status t2g_fold(t2g_folded *f, const char *text, size_t n)
@@ -101,14 +157,7 @@ t2g_status t2g_fold(t2g_folded *f, const char *text, size_t n)
         if (blank_end && f->size)
             put(f, ' ', blank, blank_end);
         blank_end = 0;
-        char sign = plain_sign(code);
-        if (sign)
-            put(f, sign, i, i + length);
-        else if (code >= 'A' && code <= 'Z' && length == 1)
-            put(f, (char)(code + 32), i, i + 1);
-        else
-            for (size_t k = 0; k < length; k++)
-                put(f, text[i + k], i, i + length);
+        put_character(f, text + i, code, i, length);
     }
     return T2G_OK;
 }

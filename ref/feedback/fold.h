@@ -1,4 +1,7 @@
-/* Folding: what a quote may change without becoming another quote. */
+/* Folding: what a quote may change without becoming another quote. Narrower than
+ * full Unicode: case of ASCII, Latin, Greek and Cyrillic letters one to one, no
+ * compatibility decomposition, so that accents, ligatures and full-width digits
+ * must be quoted as they are. */
 #ifndef T2G_FOLD_H
 #define T2G_FOLD_H
 
@@ -13,8 +16,9 @@ typedef struct t2g_folded {
     size_t size;
 } t2g_folded;
 
-/* ASCII case, curly and other quotes, dashes and hyphens, zero-width characters
- * (removed), runs of white space (one blank; none at the ends). */
+/* Lower case; curly and other quotes, dashes and the ellipsis as in ASCII;
+ * zero-width characters removed; runs of white space one blank, none at the ends.
+ * Never longer than the text. */
 T2G_CHECK t2g_status t2g_fold(t2g_folded *out, const char *text, size_t n);
 void t2g_folded_free(t2g_folded *f);
 

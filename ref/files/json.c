@@ -248,19 +248,10 @@ t2g_status t2g_json_write(const char *path, const json_t *value)
 
 json_t *t2g_json_text(const char *s, size_t n)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
-    size_t good = t2g_utf8_invalid(s, n);
-    if (good == n)
-        return json_stringn(s, n);
     t2g_buffer text = {0};
-    t2g_status status = T2G_OK;
-    for (size_t i = 0; status == T2G_OK && i < n; i += good + 1) {
-        good = t2g_utf8_invalid(s + i, n - i);
-        status = t2g_buffer_append(&text, s + i, good);
-        if (status == T2G_OK && i + good < n)
-            status = t2g_buffer_puts(&text, replacement);
-    }
-    json_t *out = status == T2G_OK ? json_stringn(text.data, text.size) : NULL;
+    json_t *out = NULL;
+    if (t2g_utf8_append(&text, s, n) == T2G_OK)
+        out = json_stringn(text.data, text.size);
     t2g_buffer_free(&text);
     return out;
 }

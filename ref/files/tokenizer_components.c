@@ -9,7 +9,7 @@
 #include "internal.h"
 #include "tokenizer_place.h"
 
-/* --- members --------------------------------------------------------------- */
+/* --- members ------------------------------------------------------------- */
 
 static t2g_status no_memory(const place *at)
 {
@@ -79,7 +79,7 @@ static t2g_status unknown_type(const place *at, const char *type)
                     here.file, here.path, type);
 }
 
-/* --- sequences ------------------------------------------------------------- */
+/* --- sequences ----------------------------------------------------------- */
 
 typedef t2g_status component_fn(t2g_tokenizer *t, const place *at,
                                 const json_t *in, json_t **out);
@@ -110,7 +110,7 @@ static t2g_status read_sequence(t2g_tokenizer *t, const place *at,
     return T2G_OK;
 }
 
-/* --- normalizer ------------------------------------------------------------ */
+/* --- normalizer ---------------------------------------------------------- */
 
 static t2g_status read_normalizer(t2g_tokenizer *t, const place *at,
                                   const json_t *in, json_t **out)
@@ -126,7 +126,7 @@ static t2g_status read_normalizer(t2g_tokenizer *t, const place *at,
     return *out ? T2G_OK : no_memory(at);
 }
 
-/* --- ByteLevel, in three roles --------------------------------------------- */
+/* --- ByteLevel, in three roles ------------------------------------------- */
 
 typedef struct byte_level {
     bool prefix_space, trim_offsets, regex;
@@ -146,7 +146,7 @@ static t2g_status read_byte_level(const place *at, const json_t *in,
     return *out ? T2G_OK : no_memory(at);
 }
 
-/* --- pre-tokenizer --------------------------------------------------------- */
+/* --- pre-tokenizer ------------------------------------------------------- */
 
 static t2g_status add_step(t2g_tokenizer *t, const place *at, t2g_step step)
 {
@@ -252,7 +252,7 @@ static t2g_status read_pre_tokenizer(t2g_tokenizer *t, const place *at,
     return unknown_type(at, type);
 }
 
-/* --- post-processor -------------------------------------------------------- */
+/* --- post-processor ------------------------------------------------------ */
 
 /* The ids of a named special token, checked, with the form to be written. */
 static t2g_status read_template_token(const t2g_tokenizer *t, const place *at,
@@ -309,7 +309,7 @@ static t2g_status read_template_tokens(const t2g_tokenizer *t, const place *at,
     return s;
 }
 
-/* One piece of a template: {"SpecialToken" or "Sequence": {"id", "type_id"}}. */
+/* A piece of a template: {"SpecialToken" or "Sequence": {"id", "type_id"}}. */
 static t2g_status read_template_piece(const place *at, const json_t *in,
                                       const json_t *tokens, const char **id,
                                       bool *special, json_t **out)
@@ -343,8 +343,10 @@ static t2g_status append_ids(t2g_id_list *list, const json_t *ids)
     if (!id)
         return T2G_ERR_MEMORY;
     list->id = id;
-    for (size_t i = 0; i < more; i++)
-        id[list->count++] = (uint32_t)json_integer_value(json_array_get(ids, i));
+    for (size_t i = 0; i < more; i++) {
+        json_int_t value = json_integer_value(json_array_get(ids, i));
+        id[list->count++] = (uint32_t)value;
+    }
     return T2G_OK;
 }
 
@@ -383,7 +385,8 @@ static t2g_status read_template(t2g_tokenizer *t, const place *at,
 static t2g_status read_template_processing(t2g_tokenizer *t, const place *at,
                                            const json_t *in, json_t **out)
 {
-    const json_t *single, *pair, *tokens = json_object_get(in, "special_tokens");
+    const json_t *tokens = json_object_get(in, "special_tokens");
+    const json_t *single, *pair;
     place at_single = place_key(at, "single"), at_pair = place_key(at, "pair"),
           at_tokens = place_key(at, "special_tokens");
     T2G_TRY(get_array(at, in, "single", &single));
@@ -427,7 +430,7 @@ static t2g_status read_post_processor(t2g_tokenizer *t, const place *at,
     return T2G_OK;
 }
 
-/* --- decoder --------------------------------------------------------------- */
+/* --- decoder ------------------------------------------------------------- */
 
 static t2g_status read_decoder(t2g_tokenizer *t, const place *at,
                                const json_t *in, json_t **out)
@@ -441,7 +444,7 @@ static t2g_status read_decoder(t2g_tokenizer *t, const place *at,
     return read_byte_level(at, in, &options, out);
 }
 
-/* --- all ------------------------------------------------------------------- */
+/* --- all ----------------------------------------------------------------- */
 
 t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t, const json_t *root,
                                         const char *file)

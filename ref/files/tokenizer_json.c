@@ -6,7 +6,7 @@
 #include "../tokenizer/tokenizer_private.h"
 #include "internal.h"
 
-/* --- model ----------------------------------------------------------------- */
+/* --- model --------------------------------------------------------------- */
 
 static t2g_status read_vocabulary(t2g_tokenizer *t, const char *file,
                                   const json_t *vocab)
@@ -219,7 +219,7 @@ static t2g_status read_model(t2g_tokenizer *t, const char *file,
     return read_merges(t, file, json_object_get(model, "merges"));
 }
 
-/* --- added tokens ---------------------------------------------------------- */
+/* --- added tokens -------------------------------------------------------- */
 
 static const struct {
     const char *key;
@@ -265,7 +265,7 @@ static t2g_status read_added_tokens(t2g_tokenizer *t, const char *file,
     return T2G_OK;
 }
 
-/* --- the file -------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 static t2g_status check_keys(const char *file, const json_t *root)
 {
@@ -316,7 +316,7 @@ static t2g_status read_file(t2g_tokenizer *t, const char *file)
     return s;
 }
 
-/* --- tokenizer_config.json and the chat template --------------------------- */
+/* --- tokenizer_config.json and the chat template ------------------------- */
 
 /* bos_token and the like: null, a string, or an object with the content. */
 static t2g_status read_role(const t2g_tokenizer *t, const char *file,
@@ -439,7 +439,7 @@ t2g_status t2g_tokenizer_load(t2g_tokenizer **t, const char *path)
     return s;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static json_t *content_of(const t2g_tokenizer *t, uint32_t id)
 {

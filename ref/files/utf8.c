@@ -65,3 +65,16 @@ size_t t2g_utf8_mark(const char *s, size_t n)
 {
     return n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
+
+t2g_status t2g_utf8_append(t2g_buffer *out, const char *s, size_t n)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    for (size_t i = 0; i < n; i++) {
+        size_t good = t2g_utf8_invalid(s + i, n - i);
+        T2G_TRY(t2g_buffer_append(out, s + i, good));
+        i += good;
+        if (i < n)
+            T2G_TRY(t2g_buffer_puts(out, replacement));
+    }
+    return t2g_buffer_append(out, "", 0);
+}

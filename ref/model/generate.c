@@ -2,12 +2,14 @@
  * place for the next prompt in the same step. What a row yields depends on its own
  * prompt and random stream alone. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model_private.h"
 
-enum { SLOTS = 128 };
+/* Rows in flight, and how many a thread needs to be worth a worker. */
+enum { SLOTS = 192, ROWS_A_WORKER = 8 };
 
 void t2g_generation_free(t2g_generation *g)
 {
@@ -129,68 +131,92 @@ static uint32_t choose(const t2g_kernels *k, float *z, float *work, size_t n,
 
 /* --- the rows ------------------------------------------------------------------- */
 
-typedef struct generator {
+/* What all workers share: the prompts, which of them are taken, the results. */
+typedef struct job {
     const t2g_model *m;
     const t2g_batch *prompts;
     const t2g_sampling *s;
     uint32_t first_sample;
     const int64_t *eos;
     size_t eos_count;
-    t2g_activations *acts;
-    t2g_kv_cache cache;
-    size_t slots;
-    size_t *row_in_slot; /* [slots], or NONE */
+    size_t longest;      /* prompt */
     size_t *produced;    /* [rows] new tokens so far */
     uint32_t *out;       /* [rows][max_new_tokens] */
     float *logprob;
     uint8_t *ended;
-    uint32_t *feed; /* tokens of the current step */
-    size_t *source; /* [slots] row of each packed row of the step */
-    float *logits;  /* [threads][block] */
-    uint32_t *token; /* [slots] chosen */
-    float *token_logprob;
     size_t next, done;
     uint64_t tokens;
+    t2g_generate_progress_fn *progress;
+    void *context;
+    t2g_status status;   /* of the first worker that failed */
+    char message[512];
+} job;
+
+/* One worker: rows in its slots go through the model together. With many prompts
+ * each thread is a worker and never waits for another; with few there is one, and
+ * threads share its products. */
+typedef struct generator {
+    job *j;
+    t2g_activations *acts;
+    t2g_kv_cache cache;
+    size_t slots;
+    size_t *row_in_slot; /* [slots], or NONE */
+    uint32_t *feed;      /* tokens of the current step */
+    size_t *source;      /* [slots] row of each packed row of the step */
+    float *logits;       /* [threads][block] */
+    uint32_t *token;     /* [slots] chosen */
+    float *token_logprob;
 } generator;
 
 static const size_t NONE = SIZE_MAX;
 
-static size_t prompt_length(const generator *g, size_t r)
+static size_t prompt_length(const job *j, size_t r)
 {
-    return g->prompts->row[r + 1] - g->prompts->row[r];
+    return j->prompts->row[r + 1] - j->prompts->row[r];
 }
 
-static bool is_eos(const generator *g, uint32_t id)
+static bool is_eos(const job *j, uint32_t id)
 {
-    for (size_t i = 0; i < g->eos_count; i++)
-        if (g->eos[i] == (int64_t)id)
+    for (size_t i = 0; i < j->eos_count; i++)
+        if (j->eos[i] == (int64_t)id)
             return true;
     return false;
+}
+
+/* The next prompt nobody works on, or NONE; none after a failure. */
+static size_t take_prompt(job *j)
+{
+    size_t r = NONE;
+#pragma omp critical(t2g_generate_job)
+    if (j->status == T2G_OK && j->next < j->prompts->rows)
+        r = j->next++;
+    return r;
 }
 
 /* Fills free slots with waiting prompts and packs what every row feeds: its whole
  * prompt when it is new, else its latest token. */
 static size_t pack_step(generator *g, size_t *tokens)
 {
+    job *j = g->j;
     size_t rows = 0;
     *tokens = 0;
     for (size_t slot = 0; slot < g->slots; slot++) {
-        if (g->row_in_slot[slot] == NONE && g->next < g->prompts->rows)
-            g->row_in_slot[slot] = g->next++;
+        if (g->row_in_slot[slot] == NONE)
+            g->row_in_slot[slot] = take_prompt(j);
         size_t r = g->row_in_slot[slot];
         if (r == NONE)
             continue;
-        size_t n = g->produced[r], length = prompt_length(g, r);
+        size_t n = j->produced[r], length = prompt_length(j, r);
         t2g_packed_row *p = &g->acts->row[rows];
         *p = (t2g_packed_row){.begin = *tokens, .slot = slot};
         if (n == 0) {
             p->count = length;
-            memcpy(g->feed + *tokens, g->prompts->id + g->prompts->row[r],
+            memcpy(g->feed + *tokens, j->prompts->id + j->prompts->row[r],
                    length * sizeof *g->feed);
         } else {
             p->count = 1;
             p->first = length + n - 1;
-            g->feed[*tokens] = g->out[r * g->s->max_new_tokens + n - 1];
+            g->feed[*tokens] = j->out[r * j->s->max_new_tokens + n - 1];
         }
         *tokens += p->count;
         g->source[rows++] = r;
@@ -200,18 +226,41 @@ static size_t pack_step(generator *g, size_t *tokens)
 
 enum { CHOOSE_BLOCK = 16 };
 
+static size_t choose_room(const t2g_model *m)
+{
+    size_t H = m->config.hidden_size, V = m->config.vocab_size;
+    return CHOOSE_BLOCK * (H + V) + 4 * V;
+}
+
+/* One row: its logits z become the choice; work [4V] floats of room. */
+static void choose_row(generator *g, size_t i, float *z, float *work)
+{
+    const job *j = g->j;
+    const t2g_kernels *k = &j->m->kernels;
+    size_t V = j->m->config.vocab_size, r = g->source[i], t = j->produced[r];
+    float lse = k->logsumexp(z, V, NULL), *raw = work + 3 * V;
+    t2g_stream stream = {j->s->seed, j->first_sample + (uint32_t)r,
+                         j->s->step, T2G_RNG_SAMP};
+    memcpy(raw, z, V * sizeof *z);
+    if (t < j->s->min_new_tokens)
+        for (size_t e = 0; e < j->eos_count; e++)
+            z[j->eos[e]] = -INFINITY;
+    uint32_t id = choose(k, z, work, V, j->s, t2g_random_unit(&stream, t));
+    g->token[i] = id;
+    g->token_logprob[i] = raw[id] - lse;
+}
+
 /* Logits of each row's last token, its log-probability of record, the choice. */
 static void choose_rows(generator *g, size_t rows)
 {
-    const t2g_model *m = g->m;
+    const t2g_model *m = g->j->m;
     size_t H = m->config.hidden_size, V = m->config.vocab_size;
-    size_t room = CHOOSE_BLOCK * (H + V) + 4 * V;
+    size_t room = choose_room(m);
     size_t blocks = (rows + CHOOSE_BLOCK - 1) / CHOOSE_BLOCK;
 #pragma omp parallel for schedule(dynamic) if (blocks > 1)
     for (size_t b = 0; b < blocks; b++) {
         float *z = g->logits + (size_t)t2g_thread_number() * room;
         float *x = z + CHOOSE_BLOCK * V, *work = x + CHOOSE_BLOCK * H;
-        float *raw = work + 3 * V;
         size_t i = b * CHOOSE_BLOCK;
         size_t n = rows - i < CHOOSE_BLOCK ? rows - i : CHOOSE_BLOCK;
         for (size_t k = 0; k < n; k++) {
@@ -220,84 +269,80 @@ static void choose_rows(generator *g, size_t rows)
                    H * sizeof *x);
         }
         m->kernels.matmul(z, V, x, H, m->head->forward, NULL, 0, n, V, H);
-        for (size_t k = 0; k < n; k++) {
-            float *row = z + k * V;
-            size_t r = g->source[i + k], t = g->produced[r];
-            float lse = m->kernels.logsumexp(row, V, NULL);
-            t2g_stream stream = {g->s->seed, g->first_sample + (uint32_t)r,
-                                 g->s->step, T2G_RNG_SAMP};
-            memcpy(raw, row, V * sizeof *row);
-            if (t < g->s->min_new_tokens)
-                for (size_t e = 0; e < g->eos_count; e++)
-                    row[g->eos[e]] = -INFINITY;
-            uint32_t id = choose(&m->kernels, row, work, V, g->s,
-                                 t2g_random_unit(&stream, t));
-            g->token[i + k] = id;
-            g->token_logprob[i + k] = raw[id] - lse;
-        }
+        for (size_t k = 0; k < n; k++)
+            choose_row(g, i + k, z + k * V, work);
     }
 }
 
-static t2g_status accept(generator *g, size_t rows)
+/* Files the chosen tokens; rows that ended leave their slots. */
+static t2g_status accept(generator *g, size_t rows, size_t *ended)
 {
+    job *j = g->j;
+    size_t max = j->s->max_new_tokens;
+    *ended = 0;
     for (size_t i = 0; i < rows; i++) {
-        size_t r = g->source[i], max = g->s->max_new_tokens;
-        size_t at = r * max + g->produced[r]++;
+        size_t r = g->source[i], at = r * max + j->produced[r]++;
         if (!isfinite(g->token_logprob[i]))
             return t2g_fail(T2G_ERR_NUMERIC, "generating row %zu: the "
                             "log-probability of token %zu is not finite", r,
-                            g->produced[r] - 1);
-        g->out[at] = g->token[i];
-        g->logprob[at] = g->token_logprob[i];
-        g->tokens++;
-        g->ended[r] = is_eos(g, g->token[i]);
-        if (g->ended[r] || g->produced[r] == max) {
+                            j->produced[r] - 1);
+        j->out[at] = g->token[i];
+        j->logprob[at] = g->token_logprob[i];
+        j->ended[r] = is_eos(j, g->token[i]);
+        if (j->ended[r] || j->produced[r] == max) {
             g->row_in_slot[g->acts->row[i].slot] = NONE;
-            g->done++;
+            ++*ended;
         }
     }
     return T2G_OK;
 }
 
-static t2g_status run(generator *g, t2g_generate_progress_fn *progress,
-                      void *context)
+static t2g_status report(job *j, size_t rows, size_t ended)
 {
-    while (g->done < g->prompts->rows) {
-        size_t tokens, rows = pack_step(g, &tokens);
-        T2G_TRY(t2g_forward_rows(g->m, g->acts, g->feed, rows, tokens, false,
-                                 &g->cache));
-        choose_rows(g, rows);
-        T2G_TRY(accept(g, rows));
-        if (progress)
-            T2G_TRY(progress(context, g->done, g->prompts->rows, g->tokens));
+    t2g_status s = T2G_OK;
+#pragma omp critical(t2g_generate_job)
+    {
+        j->done += ended;
+        j->tokens += rows;
+        if (j->progress)
+            s = j->progress(j->context, j->done, j->prompts->rows, j->tokens);
     }
-    return T2G_OK;
+    return s;
 }
 
-static t2g_status allocate(generator *g, size_t longest)
+static t2g_status run(generator *g)
 {
-    size_t rows = g->prompts->rows, max = g->s->max_new_tokens;
-    size_t H = g->m->config.hidden_size, V = g->m->config.vocab_size;
-    size_t room = CHOOSE_BLOCK * (H + V) + 4 * V;
-    g->slots = rows < SLOTS ? rows : SLOTS;
-    T2G_TRY(t2g_activations_new(&g->acts, g->m));
-    T2G_TRY(t2g_activations_rows(g->acts, g->slots));
-    T2G_TRY(t2g_kv_cache_new(&g->cache, g->m, g->slots, longest + max));
-    g->row_in_slot = t2g_calloc(g->slots, sizeof *g->row_in_slot);
-    g->produced = t2g_calloc(rows, sizeof *g->produced);
-    g->out = t2g_calloc(rows * max, sizeof *g->out);
-    g->logprob = t2g_calloc(rows * max, sizeof *g->logprob);
-    g->ended = t2g_calloc(rows, 1);
-    g->feed = t2g_calloc(g->slots * longest, sizeof *g->feed);
-    g->source = t2g_calloc(g->slots, sizeof *g->source);
-    g->logits = t2g_calloc((size_t)t2g_threads() * room, sizeof *g->logits);
-    g->token = t2g_calloc(g->slots, sizeof *g->token);
-    g->token_logprob = t2g_calloc(g->slots, sizeof *g->token_logprob);
-    if (!g->row_in_slot || !g->produced || !g->out || !g->logprob ||
-        !g->ended || !g->feed || !g->source || !g->logits || !g->token ||
+    for (;;) {
+        size_t tokens, ended, rows = pack_step(g, &tokens);
+        if (rows == 0)
+            return T2G_OK;
+        T2G_TRY(t2g_forward_rows(g->j->m, g->acts, g->feed, rows, tokens,
+                                 false, &g->cache));
+        choose_rows(g, rows);
+        T2G_TRY(accept(g, rows, &ended));
+        T2G_TRY(report(g->j, rows, ended));
+    }
+}
+
+static t2g_status allocate(generator *g, size_t slots)
+{
+    const job *j = g->j;
+    g->slots = slots;
+    T2G_TRY(t2g_activations_new(&g->acts, j->m));
+    T2G_TRY(t2g_activations_rows(g->acts, slots));
+    T2G_TRY(t2g_kv_cache_new(&g->cache, j->m, slots,
+                             j->longest + j->s->max_new_tokens));
+    g->row_in_slot = t2g_calloc(slots, sizeof *g->row_in_slot);
+    g->feed = t2g_calloc(slots * j->longest, sizeof *g->feed);
+    g->source = t2g_calloc(slots, sizeof *g->source);
+    g->logits = t2g_calloc((size_t)t2g_threads() * choose_room(j->m),
+                           sizeof *g->logits);
+    g->token = t2g_calloc(slots, sizeof *g->token);
+    g->token_logprob = t2g_calloc(slots, sizeof *g->token_logprob);
+    if (!g->row_in_slot || !g->feed || !g->source || !g->logits || !g->token ||
         !g->token_logprob)
         return T2G_ERR_MEMORY;
-    for (size_t i = 0; i < g->slots; i++)
+    for (size_t i = 0; i < slots; i++)
         g->row_in_slot[i] = NONE;
     return T2G_OK;
 }
@@ -307,10 +352,6 @@ static void release(generator *g)
     t2g_activations_free(g->acts);
     t2g_kv_cache_free(&g->cache);
     t2g_free(g->row_in_slot);
-    t2g_free(g->produced);
-    t2g_free(g->out);
-    t2g_free(g->logprob);
-    t2g_free(g->ended);
     t2g_free(g->feed);
     t2g_free(g->source);
     t2g_free(g->logits);
@@ -318,34 +359,66 @@ static void release(generator *g)
     t2g_free(g->token_logprob);
 }
 
-/* Closes up the rows: responses one behind the other. */
-static t2g_status collect(generator *g, t2g_generation *out)
+/* Messages are a thread's own: a failing worker leaves its in the job. */
+static void work(job *j, size_t slots)
 {
-    size_t rows = g->prompts->rows, max = g->s->max_new_tokens, n = 0;
+    generator g = {.j = j};
+    t2g_status s = allocate(&g, slots);
+    if (s == T2G_OK)
+        s = run(&g);
+    release(&g);
+#pragma omp critical(t2g_generate_job)
+    if (s != T2G_OK && j->status == T2G_OK) {
+        j->status = s;
+        snprintf(j->message, sizeof j->message, "%.*s",
+                 (int)sizeof j->message - 1, t2g_error_message());
+    }
+}
+
+static void run_workers(job *j)
+{
+    size_t threads = (size_t)t2g_threads(), rows = j->prompts->rows;
+    size_t workers = rows >= ROWS_A_WORKER * threads ? threads : 1;
+    size_t slots = (rows + workers - 1) / workers;
+    if (slots > SLOTS / workers)
+        slots = SLOTS / workers ? SLOTS / workers : 1;
+    if (workers == 1) {
+        work(j, slots);
+        return;
+    }
+#pragma omp parallel for schedule(static, 1) num_threads((int)workers)
+    for (size_t w = 0; w < workers; w++)
+        work(j, slots);
+}
+
+/* Closes up the rows: responses one behind the other. */
+static t2g_status collect(job *j, t2g_generation *out)
+{
+    size_t rows = j->prompts->rows, max = j->s->max_new_tokens, n = 0;
     out->row = t2g_calloc(rows + 1, sizeof *out->row);
     if (!out->row)
         return T2G_ERR_MEMORY;
     for (size_t r = 0; r < rows; r++) {
-        memmove(g->out + n, g->out + r * max, g->produced[r] * sizeof *g->out);
-        memmove(g->logprob + n, g->logprob + r * max,
-                g->produced[r] * sizeof *g->logprob);
-        n += g->produced[r];
+        memmove(j->out + n, j->out + r * max, j->produced[r] * sizeof *j->out);
+        memmove(j->logprob + n, j->logprob + r * max,
+                j->produced[r] * sizeof *j->logprob);
+        n += j->produced[r];
         out->row[r + 1] = n;
     }
-    out->id = g->out;
-    out->logprob = g->logprob;
-    out->ended = g->ended;
-    g->out = NULL;
-    g->logprob = NULL;
-    g->ended = NULL;
+    out->id = j->out;
+    out->logprob = j->logprob;
+    out->ended = j->ended;
+    j->out = NULL;
+    j->logprob = NULL;
+    j->ended = NULL;
     out->rows = rows;
-    out->prompt_tokens = g->prompts->row[rows] - g->prompts->row[0];
+    out->prompt_tokens = j->prompts->row[rows] - j->prompts->row[0];
     return T2G_OK;
 }
 
-static t2g_status check_settings(const generator *g, size_t *longest)
+static t2g_status check_settings(job *j)
 {
-    const t2g_sampling *s = g->s;
+    const t2g_sampling *s = j->s;
     if (s->do_sample && !(s->temperature > 0))
         return t2g_fail(T2G_ERR_ARG, "temperature %g, expected more than 0; "
                         "for the most likely token do not sample",
@@ -354,16 +427,17 @@ static t2g_status check_settings(const generator *g, size_t *longest)
         return t2g_fail(T2G_ERR_ARG, "top_p %g, expected 0 to 1", s->top_p);
     if (s->max_new_tokens == 0)
         return t2g_fail(T2G_ERR_ARG, "max_new_tokens is 0");
-    for (size_t i = 0; i < g->eos_count; i++)
-        if (g->eos[i] < 0 || g->eos[i] >= (int64_t)g->m->config.vocab_size)
+    for (size_t i = 0; i < j->eos_count; i++)
+        if (j->eos[i] < 0 || j->eos[i] >= (int64_t)j->m->config.vocab_size)
             return t2g_fail(T2G_ERR_ARG, "end token %lld, the model knows 0 to "
-                            "%zu", (long long)g->eos[i],
-                            g->m->config.vocab_size - 1);
-    for (size_t r = 0; r < g->prompts->rows; r++) {
-        size_t n = prompt_length(g, r);
+                            "%zu", (long long)j->eos[i],
+                            j->m->config.vocab_size - 1);
+    j->longest = 1;
+    for (size_t r = 0; r < j->prompts->rows; r++) {
+        size_t n = prompt_length(j, r);
         if (n == 0)
             return t2g_fail(T2G_ERR_ARG, "prompt %zu has no tokens", r);
-        *longest = n > *longest ? n : *longest;
+        j->longest = n > j->longest ? n : j->longest;
     }
     return T2G_OK;
 }
@@ -374,17 +448,26 @@ t2g_status t2g_generate(const t2g_model *m, const t2g_batch *prompts,
                         t2g_generate_progress_fn *progress, void *context,
                         t2g_generation *out)
 {
-    generator g = {.m = m, .prompts = prompts, .s = s,
-                   .first_sample = first_sample, .eos = eos,
-                   .eos_count = eos_count};
-    size_t longest = 0;
+    job j = {.m = m, .prompts = prompts, .s = s, .first_sample = first_sample,
+             .eos = eos, .eos_count = eos_count, .progress = progress,
+             .context = context};
+    size_t rows = prompts->rows, max = s->max_new_tokens;
     *out = (t2g_generation){0};
-    T2G_TRY(check_settings(&g, &longest));
-    t2g_status status = allocate(&g, longest ? longest : 1);
-    if (status == T2G_OK)
-        status = run(&g, progress, context);
-    if (status == T2G_OK)
-        status = collect(&g, out);
-    release(&g);
+    T2G_TRY(check_settings(&j));
+    j.produced = t2g_calloc(rows, sizeof *j.produced);
+    j.out = t2g_calloc(rows * max, sizeof *j.out);
+    j.logprob = t2g_calloc(rows * max, sizeof *j.logprob);
+    j.ended = t2g_calloc(rows, 1);
+    t2g_status status = j.produced && j.out && j.logprob && j.ended
+                            ? T2G_OK : T2G_ERR_MEMORY;
+    if (status == T2G_OK) {
+        run_workers(&j);
+        status = j.status == T2G_OK ? collect(&j, out)
+                                    : t2g_fail(j.status, "%s", j.message);
+    }
+    t2g_free(j.produced);
+    t2g_free(j.out);
+    t2g_free(j.logprob);
+    t2g_free(j.ended);
     return status;
 }

@@ -23,7 +23,7 @@ static size_t split_characters(character *c, const char *text, size_t n)
     return count;
 }
 
-/* --- classes of characters ------------------------------------------------ */
+/* --- classes of characters ---------------------------------------------- */
 
 static bool one_of(uint32_t c, const uint32_t *set)
 {
@@ -62,7 +62,7 @@ static bool ascii_letter(uint32_t c)
     return lower_letter(c | 0x20);
 }
 
-/* --- full stops that end no sentence -------------------------------------- */
+/* --- full stops that end no sentence ------------------------------------ */
 
 /* c[0..n-1], lower-cased, is the word. */
 static bool same_word(const character *c, size_t n, const char *word)
@@ -99,7 +99,7 @@ static bool abbreviation_before(const character *c, size_t i)
     return initials(c + begin, n);
 }
 
-/* --- boundaries ----------------------------------------------------------- */
+/* --- boundaries --------------------------------------------------------- */
 
 /* Where the scan goes on after a stop at i; *boundary: a step ends there. */
 static size_t after_stop(const character *c, size_t n, size_t i,
@@ -159,7 +159,7 @@ static size_t cut_lines(size_t *end, const character *c, size_t n)
     return pieces;
 }
 
-/* --- pieces to steps ------------------------------------------------------ */
+/* --- pieces to steps ---------------------------------------------------- */
 
 static bool any_letter(const character *c, size_t begin, size_t end)
 {
@@ -230,7 +230,7 @@ t2g_status t2g_step_ends(size_t *end, size_t *steps, const char *text,
     return T2G_OK;
 }
 
-/* --- steps to tokens ------------------------------------------------------ */
+/* --- steps to tokens ---------------------------------------------------- */
 
 #define WHITE UINT32_MAX
 

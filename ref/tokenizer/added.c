@@ -5,7 +5,7 @@
 #include "tokenizer_private.h"
 #include "unicode.h"
 
-/* --- building -------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------ */
 
 static int compare_contents(const t2g_vocabulary *v, uint32_t a, uint32_t b)
 {
@@ -70,7 +70,7 @@ t2g_status t2g_added_build(t2g_added_set *set, const t2g_vocabulary *v,
     return T2G_OK;
 }
 
-/* --- finding --------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------- */
 
 /* First index in [low, high) whose content has more than `depth` bytes and the
  * one there is at least `byte`. All share their first `depth` bytes, so those
@@ -117,7 +117,8 @@ static bool stands_alone(const unsigned char *s, size_t n,
     if (m->begin > 0 &&
         unicode_class(utf8_decode(s + utf8_before(s, m->begin))) & CLASS_WORD)
         return false;
-    return m->end == n || !(unicode_class(utf8_decode(s + m->end)) & CLASS_WORD);
+    return m->end == n ||
+           !(unicode_class(utf8_decode(s + m->end)) & CLASS_WORD);
 }
 
 static bool space_at(const unsigned char *s, size_t p)

@@ -28,7 +28,7 @@ void t2g_bpe_free(t2g_bpe *b)
     *b = (t2g_bpe){0};
 }
 
-/* --- candidates ------------------------------------------------------------ */
+/* --- candidates ---------------------------------------------------------- */
 
 static bool comes_before(const t2g_candidate *a, const t2g_candidate *b)
 {
@@ -72,8 +72,8 @@ static void consider(const t2g_merges *m, t2g_bpe *b, size_t symbol)
                                 right->end});
 }
 
-/* Symbols only ever grow, so the pair is the one that was considered if it still
- * begins and ends where that did. */
+/* Symbols only ever grow, so the pair is the one that was considered if it
+ * still begins and ends where that did. */
 static bool is_current(const t2g_bpe *b, const t2g_candidate *c)
 {
     const t2g_symbol *left = &b->symbol[c->symbol];
@@ -81,7 +81,7 @@ static bool is_current(const t2g_bpe *b, const t2g_candidate *c)
            b->symbol[left->next].end == c->end;
 }
 
-/* --- merging --------------------------------------------------------------- */
+/* --- merging ------------------------------------------------------------- */
 
 static void merge(t2g_bpe *b, const t2g_candidate *c)
 {

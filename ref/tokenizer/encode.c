@@ -14,7 +14,7 @@ typedef struct encoder {
     t2g_normalized normalized;
 } encoder;
 
-/* --- output ---------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------- */
 
 static t2g_status emit(t2g_encoding *e, uint32_t id, size_t begin, size_t end)
 {
@@ -45,7 +45,7 @@ void t2g_encoding_free(t2g_encoding *e)
     *e = (t2g_encoding){0};
 }
 
-/* --- from open text to symbols --------------------------------------------- */
+/* --- from open text to symbols ------------------------------------------- */
 
 static t2g_status encode_piece(void *context, const t2g_piece *piece)
 {
@@ -97,7 +97,7 @@ static t2g_status encode_open(encoder *e, const t2g_piece *open)
     return split_added(e, &e->t->normalized, &text, encode_normalized);
 }
 
-/* --- post-processor -------------------------------------------------------- */
+/* --- post-processor ------------------------------------------------------ */
 
 /* Whether trimming takes the character at p. Tokens of the model spell text in
  * byte symbols, of which only that of the space counts, and may begin and end
@@ -139,7 +139,7 @@ static t2g_status emit_template(t2g_encoding *out, const t2g_id_list *list)
     return T2G_OK;
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 static t2g_status encode_all(encoder *e, const char *text, size_t n,
                              bool with_template)

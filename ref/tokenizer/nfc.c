@@ -5,15 +5,15 @@
 #include "tokenizer_private.h"
 #include "unicode.h"
 
-/* A character on its way, numbered as the reference aligns: 0 takes the place of
- * the next character of the original, -k also of k more, 1 is inserted. */
+/* A character on its way, numbered as the reference aligns: 0 takes the place
+ * of the next character of the original, -k also of k more, 1 is inserted. */
 typedef struct unit {
     uint32_t code;
     int32_t number;
     uint8_t class;
 } unit;
 
-/* --- data ------------------------------------------------------------------ */
+/* --- data ---------------------------------------------------------------- */
 
 static uint8_t combining_class(uint32_t code)
 {
@@ -49,7 +49,7 @@ static const uint32_t *find(t2g_mapping *m, size_t count, bool pairs,
     return NULL;
 }
 
-/* --- Hangul, by arithmetic: [Unicode] 3.12 --------------------------------- */
+/* --- Hangul, by arithmetic: [Unicode] 3.12 ------------------------------- */
 
 enum {
     S_BASE = 0xac00, L_BASE = 0x1100, V_BASE = 0x1161, T_BASE = 0x11a7,
@@ -84,7 +84,7 @@ static uint32_t composite(uint32_t a, uint32_t b)
     return m ? m[2] : compose_hangul(a, b);
 }
 
-/* --- the three passes ------------------------------------------------------ */
+/* --- the three passes ---------------------------------------------------- */
 
 static size_t put(unit *out, size_t count, uint32_t code)
 {
@@ -133,8 +133,8 @@ static void reorder(unit *u, size_t count, unit *scratch)
     }
 }
 
-/* Composes in place; returns the new count. A character joins the latest starter
- * unless one between them has no lower class. */
+/* Composes in place; returns the new count. A character joins the latest
+ * starter unless one between them has no lower class. */
 static size_t compose(unit *u, size_t count)
 {
     size_t kept = 0, starter = 0;
@@ -158,7 +158,7 @@ static size_t compose(unit *u, size_t count)
     return kept;
 }
 
-/* --- alignment ------------------------------------------------------------- */
+/* --- alignment ----------------------------------------------------------- */
 
 static t2g_status reserve(t2g_normalized *out, size_t more)
 {
@@ -218,7 +218,7 @@ static t2g_status align(const unit *u, size_t count, const t2g_piece *in,
     return T2G_OK;
 }
 
-/* --- the whole ------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 /* Nothing that form C could change, so the text is in it. */
 static bool is_untouched(const unsigned char *s, size_t n)

@@ -280,7 +280,7 @@ size_t t2g_match_digit(const unsigned char *s, size_t p, size_t n)
     return class_at(s, p, n) & CLASS_DIGIT ? skip(s, p) : p;
 }
 
-/* --- the patterns as they stand in files ----------------------------------- */
+/* --- the patterns as they stand in files --------------------------------- */
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define SPACES "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"

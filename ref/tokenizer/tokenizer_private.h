@@ -6,7 +6,7 @@
 
 #include "t2g/tokenizer.h"
 
-/* --- vocabulary ------------------------------------------------------------ */
+/* --- vocabulary ---------------------------------------------------------- */
 
 enum {
     TOKEN_MODEL = 1 << 0,    /* in the model's vocabulary */
@@ -42,10 +42,10 @@ typedef struct t2g_vocabulary {
     size_t size, capacity;
     size_t model_count; /* tokens with TOKEN_MODEL */
     t2g_buffer text;
-    t2g_text_index by_content, by_bytes; /* by_bytes: symbolic ones of the model */
+    t2g_text_index by_content, by_bytes; /* by_bytes: symbolic, of the model */
 } t2g_vocabulary;
 
-/* Ids from here on are refused, so that a short file cannot ask for gigabytes. */
+/* Ids from here on are refused: a short file cannot ask for gigabytes. */
 enum { T2G_ID_LIMIT = 1 << 22 };
 
 static inline const char *token_content(const t2g_vocabulary *v, uint32_t id)
@@ -74,7 +74,7 @@ void t2g_vocabulary_free(t2g_vocabulary *v);
 /* The byte symbol of a byte: one character that prints. */
 uint32_t t2g_byte_symbol(unsigned char byte);
 
-/* --- merges ---------------------------------------------------------------- */
+/* --- merges -------------------------------------------------------------- */
 
 typedef struct t2g_merge {
     uint32_t left, right, id; /* id: of the concatenation */
@@ -96,7 +96,7 @@ T2G_CHECK t2g_status t2g_merges_put(t2g_merges *m, uint32_t left,
 int64_t t2g_merges_find(const t2g_merges *m, uint32_t left, uint32_t right);
 void t2g_merges_free(t2g_merges *m);
 
-/* --- pieces ---------------------------------------------------------------- */
+/* --- pieces -------------------------------------------------------------- */
 
 /* A stretch of text on its way to the model. Byte i stands for the bytes
  * [base + i, base + i + 1) of the original, or, after a step that rewrote it,
@@ -126,7 +126,7 @@ static inline size_t piece_end(const t2g_piece *p, size_t end)
     return p->origin ? p->origin[2 * end - 1] : p->base + end;
 }
 
-/* --- normalizer ------------------------------------------------------------ */
+/* --- normalizer ---------------------------------------------------------- */
 
 /* Text rewritten by the normalizer, with its alignment to the original. */
 typedef struct t2g_normalized {
@@ -141,9 +141,9 @@ T2G_CHECK t2g_status t2g_normalize_nfc(const t2g_piece *in, t2g_piece *out,
                                        t2g_normalized *scratch);
 void t2g_normalized_free(t2g_normalized *n);
 
-/* --- pre-tokenizer --------------------------------------------------------- */
+/* --- pre-tokenizer ------------------------------------------------------- */
 
-/* End of the match that begins at p < n, or p when there is none. s is UTF-8. */
+/* End of the match that begins at p < n, or p if there is none. s is UTF-8. */
 typedef size_t t2g_matcher(const unsigned char *s, size_t p, size_t n);
 
 /* The matcher that does exactly what this pattern does, or NULL. */
@@ -183,7 +183,7 @@ T2G_CHECK t2g_status t2g_pretokenize(const t2g_pre_tokenizer *p,
                                      const t2g_piece *open,
                                      t2g_piece_fn *sink, void *context);
 
-/* --- added tokens ---------------------------------------------------------- */
+/* --- added tokens -------------------------------------------------------- */
 
 /* Contents to look for, sorted, and where each first byte's begin. */
 typedef struct t2g_added_set {
@@ -197,8 +197,8 @@ T2G_CHECK t2g_status t2g_added_build(t2g_added_set *set,
                                      const t2g_vocabulary *v, unsigned mask,
                                      unsigned value);
 
-/* Where a search is: `searched` is the end of the latest candidate, `taken` that
- * of the latest match, whitespace it stripped included. */
+/* Where a search is: `searched` is the end of the latest candidate, `taken`
+ * that of the latest match, whitespace it stripped included. */
 typedef struct t2g_added_scan {
     size_t searched, taken;
 } t2g_added_scan;
@@ -213,7 +213,7 @@ bool t2g_added_next(const t2g_added_set *set, const t2g_vocabulary *v,
                     const char *text, size_t n, bool no_special,
                     t2g_added_scan *scan, t2g_added_match *match);
 
-/* --- byte pair encoding ---------------------------------------------------- */
+/* --- byte pair encoding -------------------------------------------------- */
 
 /* A symbol of the piece; merged ones are linked, dead ones have end 0. */
 typedef struct t2g_symbol {
@@ -239,13 +239,13 @@ typedef struct t2g_bpe {
 
 enum { T2G_LAST_SYMBOL = 0 }; /* `next` of the last one: nothing follows */
 
-/* Encodes n bytes: *count symbols of scratch->symbol, from index 0 along next. */
+/* Encodes n bytes: *count symbols of scratch->symbol, from 0 along next. */
 T2G_CHECK t2g_status t2g_bpe_encode(const t2g_tokenizer *t, t2g_bpe *scratch,
                                     const char *bytes, size_t n,
                                     size_t *count);
 void t2g_bpe_free(t2g_bpe *scratch);
 
-/* --- the tokenizer --------------------------------------------------------- */
+/* --- the tokenizer ------------------------------------------------------- */
 
 typedef struct t2g_id_list {
     uint32_t *id;
@@ -273,8 +273,8 @@ struct t2g_tokenizer {
 
 /* An empty one, for the reader and the trainer to fill. */
 T2G_CHECK t2g_status t2g_tokenizer_new(t2g_tokenizer **t);
-/* Adds a token as the reference does: the declared id does not count, the content
- * keeps the id it has, else takes the next free one. */
+/* Adds a token as the reference does: the declared id does not count, the
+ * content keeps the id it has, else takes the next free one. */
 T2G_CHECK t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content,
                                        size_t n, unsigned flags);
 /* Builds what encoding looks things up in. */
@@ -283,8 +283,8 @@ T2G_CHECK t2g_status t2g_tokenizer_finish(t2g_tokenizer *t);
 T2G_CHECK t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t,
                                                      const char *file,
                                                      const json_t *model);
-/* Sets the components from the members normalizer, pre_tokenizer, post_processor
- * and decoder of root; messages begin with file. In ref/files. */
+/* Sets the components from the members normalizer, pre_tokenizer,
+ * post_processor, decoder of root; messages begin with file. In ref/files. */
 T2G_CHECK t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t,
                                                   const json_t *root,
                                                   const char *file);

@@ -1,7 +1,7 @@
 /* Learning a vocabulary: count the words, then merge the most frequent pair of
  * adjacent tokens until the vocabulary is full. [SHB16] algorithm 1, with exact
- * counts and ties broken by the smaller ids, so that the order of the texts does
- * not matter. Equal to the BpeTrainer of Hugging Face tokenizers. */
+ * counts and ties broken by the smaller ids, so that the order of the texts
+ * does not matter. Equal to the BpeTrainer of Hugging Face tokenizers. */
 #define XXH_INLINE_ALL
 #include <string.h>
 #include <xxhash.h>
@@ -32,7 +32,7 @@ typedef struct place_of_pair {
     uint32_t word, next;
 } place_of_pair;
 
-/* A pair in the queue with the count it had then; since it can only have fallen,
+/* A pair in the queue with the count it had then; as it can only have fallen,
  * entries are checked when they come out. */
 typedef struct entry {
     uint64_t count;
@@ -100,7 +100,7 @@ static t2g_status grow(void **array, size_t count, size_t *capacity,
     grow((void **)&(r)->name, (r)->name##_count, &(r)->name##_capacity,        \
          sizeof *(r)->name)
 
-/* --- counting words -------------------------------------------------------- */
+/* --- counting words ------------------------------------------------------ */
 
 static size_t word_slot_of(const trainer *r, const char *s, size_t n)
 {
@@ -167,7 +167,7 @@ static t2g_status count_words(trainer *r)
     }
 }
 
-/* --- the first tokens ------------------------------------------------------ */
+/* --- the first tokens ---------------------------------------------------- */
 
 /* Appends a token of the model unless there is one of that content. */
 static t2g_status append_token(trainer *r, const char *content, size_t n,
@@ -217,7 +217,7 @@ static t2g_status append_alphabet(trainer *r, uint32_t id[256])
     return T2G_OK;
 }
 
-/* --- counts of pairs ------------------------------------------------------- */
+/* --- counts of pairs ----------------------------------------------------- */
 
 static size_t pair_slot_of(const trainer *r, uint32_t left, uint32_t right)
 {
@@ -300,7 +300,7 @@ static t2g_status spell_words(trainer *r, const uint32_t id[256])
     return T2G_OK;
 }
 
-/* --- the queue ------------------------------------------------------------- */
+/* --- the queue ----------------------------------------------------------- */
 
 static bool comes_before(const entry *a, const entry *b)
 {
@@ -349,7 +349,7 @@ static t2g_status push_grown(trainer *r)
 }
 
 /* The pair of the highest count, then the smallest ids; NULL when none reaches
- * the least count. An entry whose count has fallen goes back with the new one. */
+ * the least count. An entry whose count has fallen goes back with the new. */
 static t2g_status most_frequent(trainer *r, pair **best)
 {
     uint64_t least = r->options->min_frequency;
@@ -367,7 +367,7 @@ static t2g_status most_frequent(trainer *r, pair **best)
     return T2G_OK;
 }
 
-/* --- merging --------------------------------------------------------------- */
+/* --- merging ------------------------------------------------------------- */
 
 /* A pair with a new token counts only if the result stays below the limit. */
 static bool fits(const trainer *r, uint32_t left, uint32_t right)
@@ -457,7 +457,7 @@ static t2g_status merge_pairs(trainer *r)
     return T2G_OK;
 }
 
-/* --- the tokenizer around it ----------------------------------------------- */
+/* --- the tokenizer around it --------------------------------------------- */
 
 static json_t *byte_level(bool prefix_space, bool regex)
 {

@@ -29,7 +29,7 @@ enum { T2G_UNICODE_BLOCK = 128 };
 extern const uint16_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
 extern const uint16_t t2g_unicode_classes[][T2G_UNICODE_BLOCK];
 
-/* --- normalization, Unicode 9.0 -------------------------------------------- */
+/* --- normalization, Unicode 9.0 ------------------------------------------ */
 
 typedef struct t2g_combining_range {
     uint32_t first, last;
@@ -45,7 +45,7 @@ extern const size_t t2g_combining_count, t2g_decomposition_count,
 extern const t2g_combining_range t2g_combining[];
 extern t2g_mapping t2g_decomposition[], t2g_composition[];
 
-/* --- UTF-8 ----------------------------------------------------------------- */
+/* --- UTF-8 --------------------------------------------------------------- */
 
 static inline unsigned unicode_class(uint32_t code)
 {

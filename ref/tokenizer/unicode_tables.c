@@ -1,4 +1,4 @@
-/* Written by vectors/gen/unicode_tables.py; do not edit. Derived from
+/* Written by vectors/gen/unicode_tables.py; do not edit. From
  * the Unicode Character Database 16.0.0,
  * (c) Unicode, Inc., https://www.unicode.org/license.txt */
 #include "unicode.h"

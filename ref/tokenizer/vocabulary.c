@@ -5,7 +5,7 @@
 #include "tokenizer_private.h"
 #include "unicode.h"
 
-/* --- byte symbols ---------------------------------------------------------- */
+/* --- byte symbols -------------------------------------------------------- */
 
 /* Bytes that print stand for themselves, the other 68 in ascending order for
  * U+0100 and on. [GPT-2] bytes_to_unicode. */
@@ -50,7 +50,7 @@ static bool symbols_to_bytes(const char *content, size_t n, char *bytes,
     return true;
 }
 
-/* --- index of texts -------------------------------------------------------- */
+/* --- index of texts ------------------------------------------------------ */
 
 typedef enum key_kind { KEY_CONTENT, KEY_BYTES } key_kind;
 
@@ -118,7 +118,7 @@ static int64_t find(const t2g_vocabulary *v, const t2g_text_index *index,
     return (int64_t)index->slot[find_slot(v, index, kind, s, n)] - 1;
 }
 
-/* --- tokens ---------------------------------------------------------------- */
+/* --- tokens -------------------------------------------------------------- */
 
 static t2g_status reserve_id(t2g_vocabulary *v, uint32_t id)
 {
@@ -139,7 +139,7 @@ static t2g_status reserve_id(t2g_vocabulary *v, uint32_t id)
     return T2G_OK;
 }
 
-/* Appends content with a NUL, and the bytes behind it unless they are the same. */
+/* Appends content with a NUL, and the bytes behind it unless they are equal. */
 static t2g_status store_text(t2g_vocabulary *v, t2g_token *token,
                              const char *content, size_t n)
 {
@@ -210,7 +210,7 @@ void t2g_vocabulary_free(t2g_vocabulary *v)
     t2g_free(v->by_bytes.slot);
 }
 
-/* --- merges ---------------------------------------------------------------- */
+/* --- merges -------------------------------------------------------------- */
 
 static size_t find_pair(const t2g_merges *m, uint32_t left, uint32_t right)
 {

@@ -71,7 +71,7 @@ t2g_status t2g_reward_prompt(const char *prompt, size_t prompt_n,
                  blank(response[0]);
     T2G_TRY(t2g_buffer_append(out, prompt, prompt_n));
     T2G_TRY(t2g_buffer_puts(out, apart ? "" : " "));
-    T2G_TRY(t2g_buffer_append(out, response, n));
+    T2G_TRY(t2g_utf8_append(out, response, n));
     return t2g_buffer_puts(out, "\nCRITIQUE:");
 }
 

@@ -351,42 +351,17 @@ static t2g_status learn(optimiser *o, float scale, t2g_ppo_stats *stats)
     return t2g_backward(m, o->acts, &batch, b->d_hidden);
 }
 
-/* t2g_ppo_stats begins with this many doubles. */
-enum { STATS_DOUBLES = offsetof(t2g_ppo_stats, decisions) / sizeof(double) };
-
-/* Running sums of the minibatches' statistics; values that are not finite
- * (variances of one decision) are left out. */
-typedef struct stats_mean {
-    t2g_ppo_stats sum;
-    size_t minibatches, skipped, updates;
-    double norm, last_policykl;
-} stats_mean;
-
-static void add_stats(stats_mean *a, const t2g_ppo_stats *s)
-{
-    const double *from = (const double *)(const void *)s;
-    double *to = (double *)(void *)&a->sum;
-    for (size_t i = 0; i < STATS_DOUBLES; i++)
-        if (isfinite(from[i]))
-            to[i] += from[i];
-    a->sum.decisions += s->decisions;
-    a->minibatches++;
-    a->skipped += s->skipped;
-    a->last_policykl = s->policykl;
-}
-
-static void finish_stats(stats_mean *a)
-{
-    double *to = (double *)(void *)&a->sum;
-    for (size_t i = 0; a->minibatches && i < STATS_DOUBLES; i++)
-        to[i] /= (double)a->minibatches;
-    if (a->updates)
-        a->norm /= (double)a->updates;
-}
+/* What the minibatches of a step did. */
+typedef struct step_record {
+    t2g_ppo_average stats;
+    size_t updates;
+    double norm; /* sum over updates */
+    double last_policykl;
+} step_record;
 
 /* One group of minibatches: a single update with their mean gradient. */
 static t2g_status update_group(optimiser *o, const uint32_t *order,
-                               size_t rows, double lr, stats_mean *mean)
+                               size_t rows, double lr, step_record *record)
 {
     size_t mb = o->c->minibatch, parts = (rows + mb - 1) / mb, skipped = 0;
     for (size_t i = 0; i < rows; i += mb) {
@@ -395,20 +370,21 @@ static t2g_status update_group(optimiser *o, const uint32_t *order,
                        rows - i < mb ? rows - i : mb,
                        o->m->config.hidden_size));
         T2G_TRY(learn(o, 1.0f / (float)parts, &stats));
-        add_stats(mean, &stats);
+        t2g_ppo_average_add(&record->stats, &stats);
+        record->last_policykl = stats.policykl;
         skipped += stats.skipped;
     }
     if (skipped == parts)
         return T2G_OK;
     double norm;
     T2G_TRY(t2g_optimizer_step(o->adam, o->m, lr, &norm));
-    mean->norm += norm;
-    mean->updates++;
+    record->norm += norm;
+    record->updates++;
     return T2G_OK;
 }
 
 static t2g_status optimise(optimiser *o, uint64_t step, double lr,
-                           stats_mean *mean)
+                           step_record *record)
 {
     const t2g_rl_config *c = o->c;
     size_t rows = o->step.pack.rows;
@@ -420,12 +396,11 @@ static t2g_status optimise(optimiser *o, uint64_t step, double lr,
         for (size_t i = 0; i < rows; i += group)
             T2G_TRY(update_group(o, o->order + i,
                                  rows - i < group ? rows - i : group, lr,
-                                 mean));
-        if (c->early_stopping && t2g_early_stop(mean->last_policykl,
+                                 record));
+        if (c->early_stopping && t2g_early_stop(record->last_policykl,
                                                 c->target_kl))
             break;
     }
-    finish_stats(mean);
     return T2G_OK;
 }
 
@@ -442,22 +417,23 @@ static double mean_score(const t2g_rollouts *r, size_t usable)
     return usable ? sum / (double)usable : 0;
 }
 
-static void describe(optimiser *o, const t2g_rollouts *r, stats_mean *mean,
-                     double lr, t2g_rl_report *report)
+static void describe(optimiser *o, const t2g_rollouts *r,
+                     const step_record *record, double lr,
+                     t2g_rl_report *report)
 {
     step_data *s = &o->step;
     t2g_ppo_step_stats(&report->step_stats, s->kl, s->logprob, s->delta,
                        s->mask, s->pack.first_decision, s->pack.rows,
                        o->kl.coef);
-    report->stats = mean->sum;
+    report->stats = t2g_ppo_average_mean(&record->stats);
     report->kl_coef = o->kl.coef;
     report->lr = lr;
-    report->grad_norm = mean->norm;
+    report->grad_norm = record->updates
+                            ? record->norm / (double)record->updates : 0;
     report->score = mean_score(r, s->pack.rows);
     report->response_tokens = s->pack.decisions;
-    report->skipped_minibatches = mean->skipped;
-    double var = report->stats.returns_var;
-    report->var_explained = var > 0 ? 1 - report->stats.val_error / var : 0;
+    report->skipped_minibatches = record->stats.skipped;
+    report->var_explained = t2g_var_explained(&report->stats);
 }
 
 static t2g_status one_step(optimiser *o, uint64_t step, t2g_rollouts *r,
@@ -485,10 +461,10 @@ static t2g_status one_step(optimiser *o, uint64_t step, t2g_rollouts *r,
         return T2G_OK;
     double lr = t2g_learning_rate(c->schedule, c->lr, step, c->warmup,
                                   c->steps);
-    stats_mean mean = {0};
+    step_record record = {0};
     T2G_TRY(prepare(o, r, step));
-    T2G_TRY(optimise(o, step, lr, &mean));
-    describe(o, r, &mean, lr, report);
+    T2G_TRY(optimise(o, step, lr, &record));
+    describe(o, r, &record, lr, report);
     t2g_kl_controller_update(&o->kl, report->step_stats.kl,
                              (double)report->usable);
     report->seconds_update = t2g_clock() - judged;

@@ -5,10 +5,10 @@ double by numpy straight from the papers' formulas, without sight of the C code.
     python vectors/gen/ppo.py
 
 A file holds {"format", "kind", "cases"}; a case "id", "config", "in" and "out",
-objects of tensors {"dtype", "shape", "data"} in row-major order. Inputs are exact
-floats, so that every language reads the same numbers. Expected: |got - want| <=
-1e-6 + 1e-5 |want|. tests/golden/ppo.c replays them; `t2g verify ppo vectors/ppo`
-does the same for the installed program.
+objects of tensors {"dtype", "shape", "data"} in row-major order. Inputs are
+exact floats, so that every language reads the same numbers. Expected:
+|got - want| <= 1e-6 + 1e-5 |want|. tests/golden/ppo.c replays them, and so does
+`t2g verify ppo vectors/ppo`.
 """
 import json
 import pathlib
@@ -20,16 +20,22 @@ OUTPUT = pathlib.Path(__file__).parents[1] / "ppo"
 rng = np.random.default_rng(20505)
 
 
+def exact(x):
+    """Rounded to float, in double."""
+    return np.asarray(x).astype(np.float32).astype(float)
+
+
 def floats(*shape, scale=1.0):
-    return (scale * rng.standard_normal(shape)).astype(np.float32).astype(float)
+    return exact(scale * rng.standard_normal(shape))
 
 
 def tensor(x):
     x = np.asarray(x)
     kind = "i64" if x.dtype.kind in "iub" else "f32"
     data = x.astype(int) if kind == "i64" else x.astype(np.float32)
-    flat = [int(v) if kind == "i64" else float(f"{v:.9g}") for v in data.ravel()]
-    return {"dtype": kind, "shape": list(x.shape), "data": flat}
+    number = int if kind == "i64" else lambda v: float(f"{v:.9g}")
+    return {"dtype": kind, "shape": list(x.shape),
+            "data": [number(v) for v in data.ravel()]}
 
 
 def case(config, inputs, outputs):
@@ -62,19 +68,13 @@ def whiten(x, m, unbiased=True):
 def whitening():
     for B, T, scale, shift in [(2, 5, 1, 0), (3, 7, 0.1, 4), (1, 9, 20, -3),
                                (2, 4, 1e-3, 0)]:
-        x, m = floats(B, T, scale=scale) + shift, rng.integers(0, 2, (B, T))
-        x = x.astype(np.float32).astype(float)
-        m[0, :2] = 1
+        x = exact(floats(B, T, scale=scale) + shift)
+        m = rng.integers(0, 2, (B, T))
+        m[:, 0] = m[0, 1] = 1
         n, mean = m.sum(), (x * m).sum() / m.sum()
         var = (((x - mean) ** 2) * m).sum()
-        one = np.ones_like(m)
-        full = whiten(x, one)
-        rows = [x[b][m[b] == 1].mean() if m[b].any() else 0 for b in range(B)]
-        if not m.any(axis=1).all():  # JSON has no NaN
-            m[:, 0] = 1
-            n, mean = m.sum(), (x * m).sum() / m.sum()
-            var = (((x - mean) ** 2) * m).sum()
-            rows = [x[b][m[b] == 1].mean() for b in range(B)]
+        full = whiten(x, np.ones_like(m))
+        rows = [x[b][m[b] == 1].mean() for b in range(B)]
         yield case({}, {"values": x, "mask": m}, {
             "mean": mean, "mean_axis1": rows,
             "var_biased": var / n, "var_unbiased": var / (n - 1),
@@ -107,10 +107,10 @@ def advantages():
         m[0, 2:7], m[1, 0:8], m[2, 3:6] = 1, 1, 1
         m[1, 3] = m[1, 6] = 0  # gaps
         out = {"values_masked": v * m}
-        gamma32, lam32 = float(np.float32(gamma)), float(np.float32(lam))
+        g, l = exact(gamma), exact(lam)
         for name, reset in [("official", True), ("trl", False)]:
-            adv = np.array([sum_of_errors(r[b], v[b], m[b], gamma32, lam32,
-                                          reset) for b in range(B)])
+            adv = np.array([sum_of_errors(r[b], v[b], m[b], g, l, reset)
+                            for b in range(B)])
             out[f"adv_raw_{name}"] = adv
             out[f"returns_{name}"] = adv + v * m
             out[f"adv_{name}"] = whiten(adv, m)
@@ -160,23 +160,23 @@ def losses():
         T = S - 1
         c = {"cliprange": 0.2, "cliprange_value": clip_value, "vf_coef": vf,
              "ent_coef": ent, "ratio_threshold": 10.0}
-        exact = {k: float(np.float32(x)) for k, x in c.items()}
+        used = {k: float(exact(x)) for k, x in c.items()}
         while True:
             z, ids = floats(B, S, V), rng.integers(0, V, (B, S))
             m = rng.integers(0, 2, (B, T))
             m[0, 0] = 1
-            old = loss_of(z, floats(B, T), ids, m, floats(B, T), floats(B, T),
-                          floats(B, T), floats(B, T), exact)[4]
-            old = (old + floats(B, T, scale=0.3)).astype(np.float32).astype(float)
             v_old, adv, ret = floats(B, T), floats(B, T), floats(B, T)
-            vp = (v_old + floats(B, T, scale=0.3)).astype(np.float32).astype(float)
-            args = (ids, m, old, v_old, adv, ret, exact)
+            vp = exact(v_old + floats(B, T, scale=0.3))
+            old = np.take_along_axis(log_softmax(z[:, :-1]), ids[:, 1:, None],
+                                     2)[..., 0]
+            old = exact(old + floats(B, T, scale=0.3))
+            args = (ids, m, old, v_old, adv, ret, used)
             total, p, v, h, lp = loss_of(z, vp, *args)
-            edges = [np.exp(lp - old) - 0.8, np.exp(lp - old) - 1.2,
-                     np.abs(vp - v_old) - 0.2,
-                     np.abs(vp - ret) - np.abs(np.clip(vp, v_old - .2, v_old + .2)
-                                               - ret) + (np.abs(vp - v_old) < .2)]
-            if min(np.abs(x).min() for x in edges) > 5e-3:  # no kink is near
+            move, near = vp - v_old, np.clip(vp, v_old - 0.2, v_old + 0.2)
+            kinks = [np.exp(lp - old) - 0.8, np.exp(lp - old) - 1.2,
+                     np.abs(move) - 0.2, np.abs(vp - ret) - np.abs(near - ret)
+                     + (np.abs(move) < 0.2)]
+            if min(np.abs(x).min() for x in kinks) > 5e-3:  # none is near
                 break
         yield case(c, {"logits": z, "input_ids": ids, "mask": m,
                        "old_logprobs": old, "values": v_old, "vpreds": vp,
@@ -193,8 +193,7 @@ def losses():
 
 def value_heads():
     for n, width, ridge in [(12, 3, 0.0), (40, 8, 1e-3), (6, 10, 0.1)]:
-        x, y = floats(n, width), floats(n) + 2
-        y = y.astype(np.float32).astype(float)
+        x, y = floats(n, width), exact(floats(n) + 2)
         m = (rng.random(n) < 0.8).astype(int)
         m[0] = 1
         X, N = np.c_[x, np.ones(n)][m == 1], m.sum()
@@ -306,9 +305,10 @@ TEXTS = [
     "One. Two! Three? Four",
     "Dr. Smith paid 3.50 dollars, i.e. too much. He left at 5 p.m. sharp.",
     "He said \"Go.\" Then (quietly.) he went... and J. R. came. 1. 2. Done.",
-    "\u4eca\u65e5\u306f\u3002\u96e8\u3067\u3059\u3002 \u672c\u5f53\uff1f\uff01\u306f\u3044",
+    "\u4eca\u65e5\u306f\u3002\u96e8\u3067\u3059\u3002 \uff1f\uff01\u306f\u3044",
     "First line\n\n  second line. still second\r\nthird!\n",
-    "...", "   ", "a.b.c.d.e.f.g.hello. Next", "Caf\u00e9\u3000na\u00efve.\u3000End",
+    "...", "   ", "a.b.c.d.e.f.g.hello. Next",
+    "Caf\u00e9\u3000na\u00efve.\u3000End",
 ]
 
 

@@ -9,7 +9,9 @@ NAME/tokenizer.json  as the reference saves it (pretty). gpt2 and llama3 are
                      normalizer, a template, trimmed offsets, ignore_merges and
                      added tokens with every flag.
 NAME.json            texts -> ids, offsets, decoded text ("kind": "hf")
-train.json           corpus and options -> the vocabularies ("kind": "bpe_train")
+train.json           corpus and options -> vocabularies ("kind": "bpe_train")
+pretok.json          texts -> the byte where each piece ends, for each splitter
+                     ("kind": "pretok")
 
 Offsets are in bytes of the text, flat, and count a character as atomic: a token
 that holds a part of one has the whole character. `decoded` is left out when it
@@ -24,6 +26,25 @@ from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models,
 FOLDER = pathlib.Path(__file__).parents[1] / "tokenizer"
 CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
           r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+
+O200K = (r"[^\r\n\p{L}\p{N}]?UPPER*LOWER+SUFFIX|[^\r\n\p{L}\p{N}]?UPPER+LOWER*"
+         r"SUFFIX|NUMBER| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+         ).replace("UPPER", r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]").replace(
+             "LOWER", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]")
+DEEPSEEK = [
+    r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}"
+    "\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|"
+    "\\s+"]
+SPLITTERS = {
+    "gpt2": ["'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
+             "|\\s+(?!\\S)|\\s+"],
+    "cl100k": [CL100K], "qwen2": [CL100K.replace("{1,3}", "")],
+    "o200k": [O200K.replace("SUFFIX", "(?i:'s|'t|'re|'ve|'m|'ll|'d)?").replace(
+        "NUMBER", r"\p{N}{1,3}")],
+    "nemo": [O200K.replace("SUFFIX", "").replace("NUMBER", r"\p{N}")],
+    "deepseek": DEEPSEEK,
+}
 
 CORPUS = [
     "The reward model reads the answer and writes what is good and what is "
@@ -46,11 +67,15 @@ TEXTS = [
     "  two  spaces\t and a tab \n\n and lines \r\n", "It's we'LL DON'T they'd",
     "1234567 8 90", "Größe naïve café", "cafe\u0301 u\u0308ber A\u030a",
     "東京とМосква", "🙂 and 👩‍👩‍👧", "nul \u0000 inside", "\u00a0\u2003\u3000x",
-    "unseen bytes: \u07ff \uffff \U0010ffff", "camelCase CONSTANT_NAME x+=1;//\n",
+    "unseen bytes: \u07ff \uffff \U0010ffff", "camelCase CONSTANT x+=1;//\n",
     "<|begin_of_text|>The answer<|end_of_text|>",
     "<|endoftext|><|pad|> the <|pad|>", "tokens <mask>  and<mask>end",
     "word wordy sword word", "<left>  \n <right>   x", "trailing   ",
     "é́́", "한국어 한글", "ﬀ ſ 'ſ", "'", "''s", "!!!???\n\n\n", "\u2028\u0085 x",
+    "ABC中DE fooBar HTTPServer's ǅx ʰA \u0301a\u0301B", "東京tower カナABC 9中8",
+    "a/b//\n/x .txt #tag (paren)", "١٢٣٤ ⅣⅤ ½¾ 𝟎𝟏", "x\u200by \ufeffz\u180e",
+    "'ſa 'Sb", "1\u0301AB \u0301CD", "a\u0305\u0301 a\u0301\u0323 q\u0307\u0323",
+    "x<left>\n\n<right>y", "\n\n<left> \n\n \n",
 ]
 
 
@@ -81,7 +106,7 @@ def enrich(t):
     t.add_tokens([AddedToken("word", single_word=True),
                   AddedToken("<left>", rstrip=True),
                   AddedToken("<right>", lstrip=True, normalized=False),
-                  AddedToken("  ", normalized=False)])
+                  AddedToken("  ", normalized=False), AddedToken("\n\n")])
     begin = t.token_to_id("<|begin_of_text|>")
     t.post_processor = processors.Sequence([
         processors.ByteLevel(trim_offsets=True, add_prefix_space=False),
@@ -128,6 +153,22 @@ def write(name, t):
         "with_special": [case(t, text, True) for text in TEXTS]})
 
 
+def splitter(name, patterns):
+    """Pieces cover the text, so their ends say everything."""
+    parts = [pre_tokenizers.Split(Regex(p), "isolated") for p in patterns]
+    whole = parts[0] if len(parts) == 1 else pre_tokenizers.Sequence(parts)
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = whole
+    ends = []
+    for text in TEXTS:
+        pieces = [p for p, _ in whole.pre_tokenize_str(text)]
+        assert "".join(pieces) == text
+        sizes = [len(p.encode()) for p in pieces]
+        ends.append([sum(sizes[:i + 1]) for i in range(len(sizes))])
+    return {"name": name, "ends": ends,
+            "pre_tokenizer": json.loads(t.to_str())["pre_tokenizer"]}
+
+
 def training_case(name, t, special, vocab_size):
     state = json.loads(t.to_str())
     vocab = state["model"]["vocab"]
@@ -150,6 +191,8 @@ if __name__ == "__main__":
     for name, t in trained.items():
         write(name, t)
     write("rich", enrich(trained["llama3"]))
+    dump("pretok.json", {"kind": "pretok", "texts": TEXTS, "splitters": [
+        splitter(name, patterns) for name, patterns in SPLITTERS.items()]})
     dump("train.json", {"kind": "bpe_train", "cases": [
         training_case(name, t, *options[name][1:])
         for name, t in trained.items()]})

@@ -4,10 +4,10 @@ patterns, Digits and single_word need, and the data of normalization form C.
     pip install 'unicodedata2>=16,<17'
     python vectors/gen/unicode_tables.py [--check CLASSES.json]
 
-General categories are those of Unicode 16.0, which is what the regex engines of
-Hugging Face tokenizers and tiktoken use; normalization is at Unicode 9.0 there,
-which by the stability policy is today's data less the later code points. --check compares with a JSON file of
-inclusive ranges measured on the reference.
+General categories are those of Unicode 16.0, which is what the regex engines
+of Hugging Face tokenizers and tiktoken use; normalization is at Unicode 9.0
+there, which by the stability policy is today's data less the later code points.
+--check compares with a JSON file of inclusive ranges measured on the reference.
 """
 import argparse
 import json
@@ -175,7 +175,7 @@ def write():
         block = tuple(bits(code) for code in range(first, first + BLOCK))
         index.append(blocks.setdefault(block, len(blocks)))
     lines = [
-        "/* Written by vectors/gen/unicode_tables.py; do not edit. Derived from",
+        "/* Written by vectors/gen/unicode_tables.py; do not edit. From",
         f" * the Unicode Character Database {unicodedata2.unidata_version},",
         " * (c) Unicode, Inc., https://www.unicode.org/license.txt */",
         '#include "unicode.h"',

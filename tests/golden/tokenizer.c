@@ -1,0 +1,274 @@
+/* Replays vectors/tokenizer: what Hugging Face tokenizers gave. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../ref/tokenizer/tokenizer_private.h"
+#include "t2g/files.h"
+
+#define VECTORS "vectors/tokenizer/"
+
+static const char *const names[] = {"gpt2", "llama3", "rich"};
+enum { NAMES = sizeof names / sizeof *names };
+
+static json_t *read_vector(const char *name)
+{
+    char path[256];
+    json_t *root;
+    snprintf(path, sizeof path, VECTORS "%s.json", name);
+    assert_int_equal(t2g_json_read(&root, path), T2G_OK);
+    return root;
+}
+
+static t2g_tokenizer *load(const char *name)
+{
+    char path[256];
+    t2g_tokenizer *t;
+    snprintf(path, sizeof path, VECTORS "%s", name);
+    assert_int_equal(t2g_tokenizer_load(&t, path), T2G_OK);
+    return t;
+}
+
+/* --- encoding and decoding ----------------------------------------------- */
+
+static size_t integer_at(const json_t *list, size_t i)
+{
+    return (size_t)json_integer_value(json_array_get(list, i));
+}
+
+/* Ours are exact; the vectors count a character as atomic. */
+static size_t widen(const char *s, size_t n, size_t at, bool is_end)
+{
+    while (at < n && ((unsigned char)s[at] & 0xc0) == 0x80)
+        at += is_end ? 1 : (size_t)-1;
+    return at;
+}
+
+static void check_encoding(const t2g_encoding *e, const json_t *c,
+                           const char *s, size_t n)
+{
+    const json_t *ids = json_object_get(c, "ids");
+    const json_t *offsets = json_object_get(c, "offsets");
+    assert_int_equal(e->count, json_array_size(ids));
+    for (size_t i = 0; i < e->count; i++)
+        assert_int_equal(e->id[i], integer_at(ids, i));
+    for (size_t i = 0; i < 2 * e->count; i++)
+        assert_int_equal(widen(s, n, e->offset[i], i % 2),
+                         integer_at(offsets, i));
+}
+
+static void check_decoded(const t2g_tokenizer *t, const t2g_encoding *e,
+                          bool skip_special, const json_t *want)
+{
+    t2g_buffer text = {0};
+    assert_int_equal(t2g_tokenizer_decode(t, e->id, e->count, skip_special,
+                                          &text), T2G_OK);
+    assert_int_equal(text.size, json_string_length(want));
+    if (text.size)
+        assert_memory_equal(text.data, json_string_value(want), text.size);
+    t2g_buffer_free(&text);
+}
+
+static void check_case(const t2g_tokenizer *t, const json_t *c, unsigned flags)
+{
+    const json_t *text = json_object_get(c, "text");
+    const json_t *decoded = json_object_get(c, "decoded");
+    const json_t *skipped = json_object_get(c, "decoded_skip");
+    const char *s = json_string_value(text);
+    size_t n = json_string_length(text);
+    t2g_encoding e = {0};
+    assert_int_equal(t2g_tokenizer_encode(t, s, n, flags, &e), T2G_OK);
+    check_encoding(&e, c, s, n);
+    if (flags == 0) {
+        decoded = decoded ? decoded : text;
+        check_decoded(t, &e, false, decoded);
+        check_decoded(t, &e, true, skipped ? skipped : decoded);
+    }
+    t2g_encoding_free(&e);
+}
+
+static void check_cases(const t2g_tokenizer *t, const json_t *cases,
+                        unsigned flags)
+{
+    assert_true(json_array_size(cases) > 0);
+    for (size_t i = 0; i < json_array_size(cases); i++)
+        check_case(t, json_array_get(cases, i), flags);
+}
+
+static void encodes_and_decodes(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < NAMES; k++) {
+        json_t *root = read_vector(names[k]);
+        t2g_tokenizer *t = load(names[k]);
+        check_cases(t, json_object_get(root, "cases"), 0);
+        check_cases(t, json_object_get(root, "with_special"),
+                    T2G_ENCODE_TEMPLATE);
+        t2g_tokenizer_free(t);
+        json_decref(root);
+    }
+}
+
+/* --- splitting ----------------------------------------------------------- */
+
+typedef struct piece_ends {
+    const json_t *want;
+    size_t count;
+} piece_ends;
+
+static t2g_status check_piece(void *context, const t2g_piece *piece)
+{
+    piece_ends *ends = context;
+    assert_true(ends->count < json_array_size(ends->want));
+    assert_int_equal(piece->base + piece->n,
+                     integer_at(ends->want, ends->count));
+    ends->count++;
+    return T2G_OK;
+}
+
+/* The splitter alone, so that every pattern is seen whatever the vocabulary. */
+static void check_splitter(const json_t *splitter, const json_t *texts)
+{
+    const json_t *ends = json_object_get(splitter, "ends");
+    json_t *byte_level = json_pack("{s:s,s:b,s:b,s:b}", "type", "ByteLevel",
+                                   "add_prefix_space", 0, "trim_offsets", 0,
+                                   "use_regex", 0);
+    json_t *root = json_pack("{s:{s:s,s:[O,O]},s:O}", "pre_tokenizer", "type",
+                             "Sequence", "pretokenizers",
+                             json_object_get(splitter, "pre_tokenizer"),
+                             byte_level, "decoder", byte_level);
+    t2g_tokenizer *t;
+    assert_int_equal(t2g_tokenizer_new(&t), T2G_OK);
+    assert_int_equal(t2g_tokenizer_set_components(t, root, "splitter"), T2G_OK);
+    for (size_t i = 0; i < json_array_size(texts); i++) {
+        const json_t *text = json_array_get(texts, i);
+        t2g_piece whole = {json_string_value(text), json_string_length(text),
+                           0, NULL};
+        piece_ends found = {json_array_get(ends, i), 0};
+        assert_int_equal(t2g_pretokenize(&t->pre_tokenizer, &whole,
+                                         check_piece, &found), T2G_OK);
+        assert_int_equal(found.count, json_array_size(found.want));
+    }
+    t2g_tokenizer_free(t);
+    json_decref(root);
+    json_decref(byte_level);
+}
+
+static void splits_at_the_same_places(void **state)
+{
+    json_t *root = read_vector("pretok");
+    const json_t *splitters = json_object_get(root, "splitters");
+    (void)state;
+    assert_int_equal(json_array_size(splitters), 6);
+    for (size_t i = 0; i < json_array_size(splitters); i++)
+        check_splitter(json_array_get(splitters, i),
+                       json_object_get(root, "texts"));
+    json_decref(root);
+}
+
+/* --- saving -------------------------------------------------------------- */
+
+/* Saves t and compares with the file that the reference saved. */
+static void check_saved(const t2g_tokenizer *t, const char *name)
+{
+    const char *base = getenv("TMPDIR");
+    char dir[256], path[300], want_path[256];
+    t2g_buffer got = {0}, want = {0};
+    snprintf(dir, sizeof dir, "%s/t2g-golden-XXXXXX",
+             base && *base ? base : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(t2g_tokenizer_save(t, dir), T2G_OK);
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", dir);
+    assert_int_equal(remove(path), 0);
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+    snprintf(want_path, sizeof want_path, VECTORS "%s/tokenizer.json", name);
+    assert_int_equal(t2g_file_read(path, &got), T2G_OK);
+    assert_int_equal(t2g_file_read(want_path, &want), T2G_OK);
+    assert_int_equal(got.size, want.size);
+    assert_memory_equal(got.data, want.data, want.size);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+    t2g_buffer_free(&got);
+    t2g_buffer_free(&want);
+}
+
+static void saves_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < NAMES; k++) {
+        t2g_tokenizer *t = load(names[k]);
+        check_saved(t, names[k]);
+        t2g_tokenizer_free(t);
+    }
+}
+
+/* --- training ------------------------------------------------------------ */
+
+typedef struct corpus {
+    const json_t *texts;
+    size_t count, given;
+    bool backwards;
+} corpus;
+
+static t2g_status next_text(void *context, const char **text, size_t *n)
+{
+    corpus *c = context;
+    size_t i = c->backwards ? c->count - 1 - c->given : c->given;
+    const json_t *s = c->given < c->count ? json_array_get(c->texts, i) : NULL;
+    c->given++;
+    *text = json_string_value(s);
+    *n = json_string_length(s);
+    return T2G_OK;
+}
+
+static void check_training(const json_t *c, bool backwards)
+{
+    const json_t *options = json_object_get(c, "options");
+    const json_t *specials = json_object_get(options, "special_tokens");
+    const char *name = json_string_value(json_object_get(c, "name"));
+    const char *special[2];
+    corpus texts = {.texts = json_object_get(c, "sequences"),
+                    .backwards = backwards};
+    t2g_tokenizer_training training = {
+        .vocab_size = (size_t)json_integer_value(
+            json_object_get(options, "vocab_size")),
+        .min_frequency = 2, .pre_tokenizer = name, .special = special,
+        .special_count = 2, .next = next_text, .context = &texts};
+    t2g_tokenizer *t;
+    texts.count = json_array_size(texts.texts);
+    for (size_t i = 0; i < 2; i++)
+        special[i] = json_string_value(json_array_get(specials, i));
+    assert_int_equal(t2g_tokenizer_train(&t, &training), T2G_OK);
+    check_saved(t, name);
+    t2g_tokenizer_free(t);
+}
+
+/* Whatever the order of the texts. */
+static void trains_the_same_bytes(void **state)
+{
+    json_t *root = read_vector("train");
+    const json_t *cases = json_object_get(root, "cases");
+    (void)state;
+    assert_int_equal(json_array_size(cases), 2);
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        check_training(json_array_get(cases, i), false);
+        check_training(json_array_get(cases, i), true);
+    }
+    json_decref(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encodes_and_decodes),
+        cmocka_unit_test(splits_at_the_same_places),
+        cmocka_unit_test(saves_the_same_bytes),
+        cmocka_unit_test(trains_the_same_bytes),
+    };
+    return cmocka_run_group_tests_name("golden/tokenizer", tests, NULL, NULL);
+}

@@ -1,0 +1,395 @@
+/* Critiques in and out of replies and records, alignment's edges and audit,
+ * failed allocations. The rules of placing are replayed in golden/feedback. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "t2g/t2g.h"
+
+static t2g_critique parsed(const char *reply)
+{
+    t2g_critique c;
+    assert_int_equal(t2g_critique_parse(&c, reply, strlen(reply)), T2G_OK);
+    return c;
+}
+
+static json_t *json(const char *text)
+{
+    json_t *o = json_loads(text, 0, NULL);
+    assert_non_null(o);
+    return o;
+}
+
+/* --- critiques --------------------------------------------------------------- */
+
+static void reply_and_back(void **state)
+{
+    (void)state;
+    static const char reply[] =
+        "{\"textual_feedback\": \"Sagt \\\"é\\\" zweimal.\", \"good_spans\": "
+        "[\"on Sunday\"], \"poor_spans\": [\"é\", \"é\"]}";
+    t2g_critique c = parsed(reply);
+    t2g_buffer out = {0};
+    assert_int_equal(c.status, T2G_CRITIQUE_OK);
+    assert_int_equal(c.count, 3);
+    assert_string_equal(c.span[2].label, "poor");
+    assert_int_equal(t2g_critique_format(&c, &out), T2G_OK);
+    assert_string_equal(out.data, reply);
+    t2g_buffer_free(&out);
+    t2g_critique_free(&c);
+}
+
+static void neutral_spans_are_not_taught(void **state)
+{
+    (void)state;
+    t2g_critique c = {0};
+    t2g_buffer out = {0};
+    assert_int_equal(t2g_critique_add(&c, "a", 1, 0, "spans"), T2G_OK);
+    assert_int_equal(t2g_critique_add(&c, "b", 1, -1, "spans"), T2G_OK);
+    assert_string_equal(c.span[0].label, "neutral");
+    assert_int_equal(t2g_critique_format(&c, &out), T2G_OK);
+    assert_string_equal(out.data, "{\"textual_feedback\": \"\", "
+                                  "\"good_spans\": [], \"poor_spans\": "
+                                  "[\"b\"]}");
+    t2g_buffer_free(&out);
+    t2g_critique_free(&c);
+}
+
+static void bytes_that_are_no_text(void **state)
+{
+    (void)state;
+    t2g_critique c = {0}, again;
+    t2g_buffer out = {0};
+    assert_int_equal(t2g_critique_add(&c, "a\xff", 2, 1, "spans"), T2G_OK);
+    assert_int_equal(t2g_critique_format(&c, &out), T2G_OK);
+    assert_int_equal(t2g_utf8_invalid(out.data, out.size), out.size);
+    again = parsed(out.data);
+    assert_string_equal(again.span[0].text, "a\xef\xbf\xbd");
+    assert_int_equal(t2g_critique_parse(&again, "{\"\xff\": 1}", 8), T2G_OK);
+    assert_int_equal(again.status, T2G_CRITIQUE_UNPARSED);
+    t2g_critique_free(&again);
+    t2g_critique_free(&c);
+    t2g_buffer_free(&out);
+}
+
+static void records(void **state)
+{
+    (void)state;
+    json_t *in = json("{\"critique\": \"Mixed.\", \"spans\": [{\"text\": \"x\","
+                      " \"score\": 0.25}], \"good_spans\": [\"b\", {\"text\": "
+                      "\"c\", \"start\": 1, \"end\": 2}], \"poor_spans\": "
+                      "[{\"text\": \"d\", \"note\": \"again\"}]}");
+    json_t *out = json_object();
+    t2g_critique c, again;
+    assert_int_equal(t2g_critique_from_record(&c, in), T2G_OK);
+    assert_int_equal(c.count, 4);
+    assert_true(c.span[0].score == 0.25 && c.span[1].score == 1 &&
+                c.span[2].start == 1 && c.span[3].score == -1);
+    assert_int_equal(t2g_critique_to_record(&c, out), T2G_OK);
+    assert_int_equal(t2g_critique_from_record(&again, out), T2G_OK);
+    assert_int_equal(again.count, c.count);
+    for (size_t i = 0; i < c.count; i++) {
+        assert_string_equal(again.span[i].text, c.span[i].text);
+        assert_true(again.span[i].score == c.span[i].score &&
+                    again.span[i].start == c.span[i].start &&
+                    again.span[i].end == c.span[i].end);
+    }
+    assert_string_equal(again.span[3].note, "again");
+    t2g_critique_free(&c);
+    t2g_critique_free(&again);
+    json_decref(in);
+    json_decref(out);
+}
+
+static void record_of_a_reply(void **state)
+{
+    (void)state;
+    json_t *o = json("{\"reply\": \"no answer\", \"good_spans\": [\"a\"]}");
+    t2g_critique c;
+    assert_int_equal(t2g_critique_from_record(&c, o), T2G_OK);
+    assert_int_equal(c.status, T2G_CRITIQUE_UNPARSED);
+    assert_int_equal(c.count, 0);
+    t2g_critique_free(&c);
+    json_object_clear(o);
+    json_object_set_new(o, "status", json_string("unparsed"));
+    assert_int_equal(t2g_critique_from_record(&c, o), T2G_OK);
+    assert_int_equal(c.status, T2G_CRITIQUE_UNPARSED);
+    t2g_critique_free(&c);
+    json_decref(o);
+}
+
+static void wrong_types_name_the_key(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"{\"critique\": 3}", "'critique'"},
+        {"{\"good_spans\": \"on Sunday\"}", "'good_spans'"},
+        {"{\"poor_spans\": [3]}", "'poor_spans'"},
+        {"{\"spans\": [{\"score\": 1}]}", "'spans'"},
+        {"{\"spans\": [{\"text\": \"a\", \"start\": -1}]}", "'start'"},
+        {"{\"spans\": [{\"text\": \"a\", \"end\": \"2\"}]}", "'end'"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *o = json(bad[i][0]);
+        t2g_critique c;
+        assert_int_equal(t2g_critique_from_record(&c, o), T2G_ERR_FORMAT);
+        assert_non_null(strstr(t2g_error_message(), bad[i][1]));
+        json_decref(o);
+    }
+}
+
+/* --- alignment --------------------------------------------------------------- */
+
+static const char text[] = "Come on Sunday, on Sunday at seven.";
+/* Come| on| Sunday|,| on| Sunday| at| seven|.|<end> */
+static const size_t offset[] = {0,  4,  4,  7,  7,  14, 14, 15, 15, 18,
+                                18, 25, 25, 28, 28, 34, 34, 35, 35, 35};
+enum { TOKENS = 10 };
+
+static t2g_alignment aligned(const char *reply, const t2g_align_options *o)
+{
+    t2g_critique c = parsed(reply);
+    t2g_alignment a;
+    assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
+                               o), T2G_OK);
+    t2g_critique_free(&c);
+    return a;
+}
+
+static void same_delta(const t2g_alignment *a, const float *want)
+{
+    assert_int_equal(a->tokens, TOKENS);
+    for (size_t t = 0; t < TOKENS; t++)
+        if (a->delta[t] != want[t])
+            fail_msg("token %zu: %g, expected %g", t, (double)a->delta[t],
+                     (double)want[t]);
+}
+
+static void good_then_poor_mention(void **state)
+{
+    (void)state;
+    static const float want[TOKENS] = {0, 1, 1, 0, -1, -1, 1, 1};
+    t2g_alignment a = aligned(
+        "{\"textual_feedback\": \"It says Sunday again.\", \"good_spans\": "
+        "[\"on Sunday\", \"at seven\"], \"poor_spans\": [\"on Sunday\"]}",
+        NULL);
+    same_delta(&a, want);
+    assert_string_equal(a.status, "ok");
+    assert_string_equal(a.placement[2].rule, "in_order");
+    t2g_alignment_free(&a);
+}
+
+static void repetition_blamed_once(void **state)
+{
+    (void)state;
+    static const float last[TOKENS] = {0, 0, 0, 0, -1, -1};
+    static const float split[TOKENS] = {0, .5f, .5f, 0, .5f, .5f};
+    t2g_alignment a = aligned(
+        "{\"textual_feedback\": \"It says Sunday again.\", \"good_spans\": [],"
+        " \"poor_spans\": [\"on Sunday\"]}", NULL);
+    same_delta(&a, last);
+    t2g_alignment_free(&a);
+    a = aligned("{\"textual_feedback\": \"It says Sunday again.\", "
+                "\"good_spans\": [\"on Sunday\"], \"poor_spans\": []}", NULL);
+    same_delta(&a, split);
+    assert_true(a.placement[0].ambiguous);
+    t2g_alignment_free(&a);
+}
+
+static void opposite_verdicts_cancel(void **state)
+{
+    (void)state;
+    static const float want[TOKENS] = {0};
+    t2g_alignment a = aligned("{\"textual_feedback\": \"\", \"good_spans\": "
+                              "[\"seven\"], \"poor_spans\": [\"seven\"]}",
+                              NULL);
+    same_delta(&a, want);
+    assert_int_equal(a.conflicts, 1);
+    t2g_alignment_free(&a);
+}
+
+static void the_inner_span_wins(void **state)
+{
+    (void)state;
+    static const float want[TOKENS] = {0, 0, 0, 0, -1, -1, -1, 1};
+    t2g_alignment a = aligned("{\"textual_feedback\": \"\", \"good_spans\": "
+                              "[\"seven\"], \"poor_spans\": "
+                              "[\"on Sunday at seven\"]}", NULL);
+    same_delta(&a, want);
+    t2g_alignment_free(&a);
+}
+
+static void a_failure_is_never_a_reward(void **state)
+{
+    (void)state;
+    static const float none[TOKENS] = {0};
+    const t2g_align_options o = {.background = 1};
+    t2g_alignment a = aligned("I liked it.", &o);
+    same_delta(&a, none);
+    assert_string_equal(a.status, "unparsed");
+    t2g_alignment_free(&a);
+    a = aligned("{\"textual_feedback\": \"\", \"good_spans\": [], "
+                "\"poor_spans\": []}", NULL);
+    same_delta(&a, none);
+    assert_string_equal(a.status, "empty");
+    t2g_alignment_free(&a);
+}
+
+static void options(void **state)
+{
+    (void)state;
+    static const float want[TOKENS] = {.5f, 1, 1, 0, .5f, .5f, .5f, .5f};
+    const t2g_align_options o = {.on_repeat = T2G_REPEAT_FIRST,
+                                 .background = .5, .punctuation_zero = true};
+    t2g_alignment a = aligned("{\"textual_feedback\": \"\", \"good_spans\": "
+                              "[\"on Sunday\"], \"poor_spans\": []}", &o);
+    same_delta(&a, want);
+    t2g_alignment_free(&a);
+}
+
+static void offsets_are_checked(void **state)
+{
+    (void)state;
+    static const size_t beyond[] = {0, 4, 4, 9}, backwards[] = {3, 2};
+    t2g_critique c = parsed("none");
+    t2g_alignment a;
+    assert_int_equal(t2g_align(&a, "text", 4, &c, beyond, 2, NULL),
+                     T2G_ERR_ARG);
+    assert_non_null(strstr(t2g_error_message(), "token 1"));
+    assert_int_equal(t2g_align(&a, "text", 4, &c, backwards, 1, NULL),
+                     T2G_ERR_ARG);
+    assert_int_equal(t2g_align(&a, "", 0, &c, NULL, 0, NULL), T2G_OK);
+    t2g_alignment_free(&a);
+    t2g_critique_free(&c);
+}
+
+/* From the audit alone the rewards can be rebuilt. */
+static void audit_rebuilds_delta(void **state)
+{
+    (void)state;
+    t2g_critique c = parsed(
+        "{\"textual_feedback\": \"\", \"good_spans\": [\"on SUNDAY\", \"at "
+        "seven\"], \"poor_spans\": [\"at noon\", {\"text\": \"Come\", "
+        "\"score\": \"bad\"}]}");
+    t2g_alignment a;
+    json_t *lines = json_array(), *id = json_string("r1"), *line;
+    double sum[TOKENS] = {0};
+    size_t i;
+    assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
+                               NULL), T2G_OK);
+    assert_int_equal(t2g_align_audit(&a, &c, text, id, lines), T2G_OK);
+    assert_int_equal(json_array_size(lines), a.count + 1);
+    json_array_foreach(lines, i, line) {
+        json_int_t first = 0, last = 0;
+        double reward = 0;
+        assert_string_equal(json_string_value(json_object_get(line, "id")),
+                            "r1");
+        if (i == a.count)
+            break;
+        assert_int_equal(json_unpack(line, "{s:[I, I], s:F}", "tokens", &first,
+                                     &last, "reward", &reward), 0);
+        for (json_int_t t = first; t < last; t++)
+            sum[t] += reward;
+    }
+    for (size_t t = 0; t < TOKENS; t++)
+        assert_true((float)sum[t] == a.delta[t]);
+    line = json_array_get(lines, a.count);
+    assert_string_equal(json_string_value(json_object_get(line, "status")),
+                        "partial");
+    assert_int_equal(json_integer_value(json_object_get(line,
+                                                        "rewarded_tokens")), 6);
+    assert_string_equal(json_string_value(json_object_get(
+        json_array_get(lines, 4), "reason")), "rejected_score");
+    assert_string_equal(json_string_value(json_object_get(
+        json_array_get(lines, 0), "matched")), "on Sunday");
+    json_decref(lines);
+    json_decref(id);
+    t2g_alignment_free(&a);
+    t2g_critique_free(&c);
+}
+
+/* --- memory ------------------------------------------------------------------ */
+
+typedef struct budget {
+    size_t left, alive;
+} budget;
+
+static void *scarce(void *context, size_t size, size_t align)
+{
+    budget *b = context;
+    if (b->left == 0)
+        return NULL;
+    b->left--;
+    b->alive++;
+    return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void give_back(void *context, void *pointer)
+{
+    ((budget *)context)->alive -= pointer != NULL;
+    free(pointer);
+}
+
+static t2g_status whole_way(void)
+{
+    static const char reply[] =
+        "{\"textual_feedback\": \"x\", \"good_spans\": [\"on sunday\", {"
+        "\"text\": \"at seven\", \"note\": \"n\"}], \"poor_spans\": [\"on "
+        "Sunday\", \"lobby\"]}";
+    t2g_critique c;
+    t2g_alignment a;
+    t2g_buffer out = {0};
+    T2G_TRY(t2g_critique_parse(&c, reply, sizeof reply - 1));
+    t2g_status s = t2g_critique_format(&c, &out);
+    if (s == T2G_OK)
+        s = t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS, NULL);
+    if (s == T2G_OK)
+        t2g_alignment_free(&a);
+    t2g_buffer_free(&out);
+    t2g_critique_free(&c);
+    return s;
+}
+
+static void each_allocation_may_fail(void **state)
+{
+    (void)state;
+    budget b = {0};
+    const t2g_allocator allocator = {scarce, give_back, &b};
+    t2g_status s = T2G_ERR_MEMORY;
+    t2g_set_allocator(&allocator);
+    for (size_t n = 0; n < 200 && s != T2G_OK; n++) {
+        b.left = n;
+        s = whole_way();
+        assert_true(s == T2G_OK || s == T2G_ERR_MEMORY);
+        assert_int_equal(b.alive, 0);
+    }
+    t2g_set_allocator(NULL);
+    assert_int_equal(s, T2G_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reply_and_back),
+        cmocka_unit_test(neutral_spans_are_not_taught),
+        cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(records),
+        cmocka_unit_test(record_of_a_reply),
+        cmocka_unit_test(wrong_types_name_the_key),
+        cmocka_unit_test(good_then_poor_mention),
+        cmocka_unit_test(repetition_blamed_once),
+        cmocka_unit_test(opposite_verdicts_cancel),
+        cmocka_unit_test(the_inner_span_wins),
+        cmocka_unit_test(a_failure_is_never_a_reward),
+        cmocka_unit_test(options),
+        cmocka_unit_test(offsets_are_checked),
+        cmocka_unit_test(audit_rebuilds_delta),
+        cmocka_unit_test(each_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("feedback", tests, NULL, NULL);
+}

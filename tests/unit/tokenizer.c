@@ -1,0 +1,515 @@
+/* The tokenizer: what it refuses, where tokens lie, exhaustion of memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "t2g/files.h"
+#include "t2g/tokenizer.h"
+
+/* --- files of our own ---------------------------------------------------- */
+
+static char folder[256];
+
+static int make_folder(void **state)
+{
+    const char *base = getenv("TMPDIR");
+    (void)state;
+    snprintf(folder, sizeof folder, "%s/t2g-tokenizer-XXXXXX",
+             base && *base ? base : "/tmp");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[300];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const char *text)
+{
+    assert_int_equal(t2g_file_write(in_folder(name), text, strlen(text)),
+                     T2G_OK);
+}
+
+/* --- tokenizers ---------------------------------------------------------- */
+
+static const char *const texts[] = {
+    "the reward of the token", "the token of the reward\n",
+    "a reward, a token: the reward the token", "größer als größe",
+    "10 tokens and 20 rewards", NULL};
+
+static t2g_status next_text(void *context, const char **text, size_t *n)
+{
+    size_t *at = context;
+    *text = texts[*at];
+    *n = *text ? strlen(*text) : 0;
+    (*at)++;
+    return T2G_OK;
+}
+
+static const char *const specials[] = {"<|end|>", "<|pad|>"};
+
+static t2g_status train(t2g_tokenizer **t, const char *pre_tokenizer)
+{
+    size_t at = 0;
+    t2g_tokenizer_training options = {
+        .vocab_size = 300, .pre_tokenizer = pre_tokenizer, .special = specials,
+        .special_count = 2, .eos = "<|end|>", .pad = "<|pad|>",
+        .next = next_text, .context = &at};
+    return t2g_tokenizer_train(t, &options);
+}
+
+static t2g_tokenizer *trained(void)
+{
+    t2g_tokenizer *t;
+    assert_int_equal(train(&t, "llama3"), T2G_OK);
+    return t;
+}
+
+/* Parts of a small tokenizer.json that tests vary. */
+#define BYTE_LEVEL                                                             \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"                      \
+    "\"trim_offsets\":true,\"use_regex\":true}"
+#define PREFIXED                                                               \
+    "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"                       \
+    "\"trim_offsets\":true,\"use_regex\":true}"
+#define MODEL                                                                  \
+    "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\u0120\":3,"      \
+    "\"\u0120a\":4},\"merges\":[\"a b\",\"\u0120 a\"]}"
+#define ADDED(content, flags)                                                  \
+    "{\"id\":9,\"content\":\"" content "\"," flags "}"
+#define FLAGS(single, left, right, normalized, special)                        \
+    "\"single_word\":" #single ",\"lstrip\":" #left ",\"rstrip\":" #right      \
+    ",\"normalized\":" #normalized ",\"special\":" #special
+
+static t2g_status load_with(t2g_tokenizer **t, const char *added,
+                            const char *pre_tokenizer,
+                            const char *post_processor, const char *model)
+{
+    t2g_buffer text = {0};
+    assert_int_equal(
+        t2g_buffer_printf(&text, "{\"added_tokens\":[%s],\"pre_tokenizer\":%s,"
+                          "\"post_processor\":%s,\"decoder\":" BYTE_LEVEL
+                          ",\"model\":%s}", added, pre_tokenizer,
+                          post_processor, model), T2G_OK);
+    put("tokenizer.json", text.data);
+    t2g_buffer_free(&text);
+    return t2g_tokenizer_load(t, in_folder("tokenizer.json"));
+}
+
+static t2g_tokenizer *small(const char *added, const char *pre_tokenizer)
+{
+    t2g_tokenizer *t;
+    assert_int_equal(load_with(&t, added, pre_tokenizer, "null", MODEL),
+                     T2G_OK);
+    return t;
+}
+
+/* --- refusals ------------------------------------------------------------ */
+
+static void expect_refusal(const char *json, t2g_status status,
+                           const char *part)
+{
+    t2g_tokenizer *t = NULL;
+    put("bad.json", json);
+    assert_int_equal(t2g_tokenizer_load(&t, in_folder("bad.json")), status);
+    assert_null(t);
+    if (!strstr(t2g_error_message(), part))
+        fail_msg("'%s' is not in '%s'", part, t2g_error_message());
+}
+
+static void refuses_what_it_does_not_do(void **state)
+{
+    static const struct {
+        const char *json, *part;
+        t2g_status status;
+    } cases[] = {
+        {"[]", "an array, expected an object", T2G_ERR_FORMAT},
+        {"{\"extra\":1}", "unknown key 'extra'", T2G_ERR_FORMAT},
+        {"{\"version\":\"2.0\"}", "version", T2G_ERR_FORMAT},
+        {"{\"truncation\":{}}", "truncation", T2G_ERR_UNSUPPORTED},
+        {"{\"model\":{\"type\":\"Unigram\"}}", "model.type: 'Unigram'",
+         T2G_ERR_UNSUPPORTED},
+        {"{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "out of range",
+         T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0.5},\"merges\":[]}}", "a real number",
+         T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
+         "is that of 'a' already", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":4194304},\"merges\":[]}}",
+         "expected less than 4194304", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
+         "model.merges[0]: 'b' is not in the vocabulary", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a a a\"]}}",
+         "model.merges[0]: expected two parts", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0,\"aa\":1},"
+         "\"merges\":[\"a a\",[\"a\",\"a\"]]}}", "all alike", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{},\"merges\":[],"
+         "\"end_of_word_suffix\":\"</w>\"}}", "end_of_word_suffix",
+         T2G_ERR_UNSUPPORTED},
+        {"{\"model\":" MODEL "}", "pre_tokenizer", T2G_ERR_UNSUPPORTED},
+        {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":"
+         "[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]},\"model\":" MODEL "}",
+         "normalizer.normalizers[1].type: 'Lowercase'", T2G_ERR_UNSUPPORTED},
+        {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"x\"},"
+         "\"behavior\":\"Isolated\",\"invert\":false},\"model\":" MODEL "}",
+         "pre_tokenizer.pattern.Regex: 'x'", T2G_ERR_UNSUPPORTED},
+        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+         BYTE_LEVEL "," BYTE_LEVEL "]},\"model\":" MODEL "}",
+         "pre_tokenizer.pretokenizers[1]: a step after ByteLevel",
+         T2G_ERR_UNSUPPORTED},
+        {"{\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":{\"type\":\"Fuse\"},"
+         "\"model\":" MODEL "}", "decoder.type: 'Fuse'", T2G_ERR_UNSUPPORTED},
+        {"{\"pre_tokenizer\":" BYTE_LEVEL ",\"post_processor\":{\"type\":"
+         "\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\","
+         "\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}},\"model\":" MODEL
+         "}", "post_processor.single[0]: 'x' is not among", T2G_ERR_FORMAT},
+        {"{\"added_tokens\":[{\"id\":1,\"content\":\"x\"}],\"model\":" MODEL
+         "}", "added_tokens[0].single_word", T2G_ERR_FORMAT},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_refusal(cases[i].json, cases[i].status, cases[i].part);
+}
+
+static void refuses_bad_training(void **state)
+{
+    size_t at = 0;
+    t2g_tokenizer *t;
+    t2g_tokenizer_training good = {.vocab_size = 300, .next = next_text,
+                                   .context = &at};
+    t2g_tokenizer_training bad = good;
+    (void)state;
+    bad.vocab_size = 255;
+    assert_int_equal(t2g_tokenizer_train(&t, &bad), T2G_ERR_ARG);
+    bad = good;
+    bad.pre_tokenizer = "bert";
+    assert_int_equal(t2g_tokenizer_train(&t, &bad), T2G_ERR_ARG);
+    bad = good;
+    bad.eos = "</s>";
+    assert_int_equal(t2g_tokenizer_train(&t, &bad), T2G_ERR_ARG);
+    assert_null(t);
+}
+
+/* --- encoding ------------------------------------------------------------ */
+
+static void check_ids(const t2g_tokenizer *t, const char *text, unsigned flags,
+                      const char *want)
+{
+    t2g_encoding e = {0};
+    t2g_buffer got = {0};
+    assert_int_equal(t2g_tokenizer_encode(t, text, strlen(text), flags, &e),
+                     T2G_OK);
+    for (size_t i = 0; i < e.count; i++)
+        assert_int_equal(t2g_buffer_printf(&got, "%u[%zu,%zu) ", e.id[i],
+                                           e.offset[2 * i],
+                                           e.offset[2 * i + 1]), T2G_OK);
+    assert_string_equal(got.data ? got.data : "", want);
+    t2g_buffer_free(&got);
+    t2g_encoding_free(&e);
+}
+
+static void merges_by_rank(void **state)
+{
+    t2g_tokenizer *t = small("", BYTE_LEVEL);
+    (void)state;
+    check_ids(t, "", 0, "");
+    check_ids(t, "abab", 0, "2[0,2) 2[2,4) ");
+    check_ids(t, " ab a", 0, "3[0,1) 2[1,3) 4[3,5) ");
+    check_ids(t, "a?b", 0, "0[0,1) 1[2,3) "); /* no token for '?' */
+    t2g_tokenizer_free(t);
+}
+
+static void finds_added_tokens(void **state)
+{
+    t2g_tokenizer *t = small(
+        ADDED("<x>", FLAGS(false, true, true, false, true)) ","
+        ADDED("<x>b", FLAGS(false, false, false, false, false)) ","
+        ADDED("ba", FLAGS(true, false, false, true, false)) ","
+        ADDED("  ", FLAGS(false, false, false, false, false)), BYTE_LEVEL);
+    (void)state;
+    check_ids(t, "a <x> a", 0, "0[0,1) 5[1,6) 0[6,7) ");
+    check_ids(t, "a  <x>", 0, "0[0,1) 8[1,3) 5[3,6) ");
+    check_ids(t, "<x>  a", 0, "5[0,5) 8[3,5) 0[5,6) "); /* as the reference */
+    check_ids(t, "<x>ba", 0, "6[0,4) 0[4,5) ");
+    check_ids(t, "ba aba", 0, "7[0,2) 3[2,3) 2[3,5) 0[5,6) ");
+    check_ids(t, "a<x>", T2G_ENCODE_NO_SPECIAL, "0[0,1) ");
+    t2g_tokenizer_free(t);
+}
+
+static void inserted_spaces_are_empty(void **state)
+{
+    t2g_tokenizer *t = small(
+        ADDED("<x>", FLAGS(false, false, false, false, true)), PREFIXED);
+    (void)state;
+    check_ids(t, "ab", 0, "3[0,0) 2[0,2) ");
+    check_ids(t, " a", 0, "4[0,2) ");
+    check_ids(t, "b<x>aa", 0, "3[0,0) 1[0,1) 5[1,4) 4[4,5) 0[5,6) ");
+    t2g_tokenizer_free(t);
+}
+
+static void applies_templates(void **state)
+{
+    static const char post[] =
+        "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":"
+        "{\"id\":\"<x>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\","
+        "\"type_id\":0}},{\"SpecialToken\":{\"id\":\"<x>\",\"type_id\":0}}],"
+        "\"pair\":[],\"special_tokens\":{\"<x>\":{\"id\":\"<x>\",\"ids\":[5],"
+        "\"tokens\":[\"<x>\"]}}}";
+    t2g_tokenizer *t;
+    (void)state;
+    assert_int_equal(
+        load_with(&t, ADDED("<x>", FLAGS(false, false, false, false, true)),
+                  BYTE_LEVEL, post, MODEL), T2G_OK);
+    check_ids(t, "ab", 0, "2[0,2) ");
+    check_ids(t, "ab", T2G_ENCODE_TEMPLATE, "5[0,0) 2[0,2) 5[0,0) ");
+    check_ids(t, "", T2G_ENCODE_TEMPLATE, "5[0,0) 5[0,0) ");
+    t2g_tokenizer_free(t);
+}
+
+static void reports_invalid_utf8(void **state)
+{
+    static const char text[] = "ab\xc3\xa9\xed\xa0\x80";
+    t2g_tokenizer *t = trained();
+    t2g_encoding e = {0};
+    (void)state;
+    assert_int_equal(t2g_tokenizer_encode(t, text, sizeof text - 1, 0, &e),
+                     T2G_ERR_FORMAT);
+    assert_non_null(strstr(t2g_error_message(), "byte 4"));
+    assert_int_equal(e.count, 0);
+    t2g_encoding_free(&e);
+    t2g_tokenizer_free(t);
+}
+
+/* --- round trips --------------------------------------------------------- */
+
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t n)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) +
+                   UINT64_C(1442695040888963407);
+    return (uint32_t)(random_state >> 33) % n;
+}
+
+/* Random characters, mostly of few blocks, as UTF-8. */
+static size_t random_text(char *out, size_t characters)
+{
+    static const uint32_t blocks[] = {0x20, 0x0, 0xc0, 0x3000, 0x4e00, 0x1f600};
+    size_t n = 0;
+    for (size_t i = 0; i < characters; i++) {
+        uint32_t c = blocks[random_below(6)] + random_below(96);
+        size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        static const unsigned char first[] = {0, 0, 0xc0, 0xe0, 0xf0};
+        for (size_t k = length - 1; k > 0; k--, c >>= 6)
+            out[n + k] = (char)(0x80 | (c & 0x3f));
+        out[n] = (char)(first[length] | c);
+        n += length;
+    }
+    return n;
+}
+
+/* Without normalizer the ranges tile the text, and its bytes come back. */
+static void offsets_tile_the_text(void **state)
+{
+    t2g_tokenizer *t = trained();
+    char text[400];
+    t2g_encoding e = {0};
+    (void)state;
+    random_state = 1;
+    for (int round = 0; round < 500; round++) {
+        size_t n = random_text(text, random_below(90)), ends[400];
+        t2g_buffer bytes = {0};
+        e.count = 0;
+        assert_int_equal(t2g_tokenizer_encode(t, text, n, 0, &e), T2G_OK);
+        assert_int_equal(t2g_tokenizer_decode_bytes(t, e.id, e.count, false,
+                                                    &bytes, ends), T2G_OK);
+        assert_int_equal(bytes.size, n);
+        if (n)
+            assert_memory_equal(bytes.data, text, n);
+        for (size_t i = 0; i < e.count; i++) {
+            assert_int_equal(e.offset[2 * i], i ? e.offset[2 * i - 1] : 0);
+            assert_int_equal(e.offset[2 * i + 1], ends[i]);
+        }
+        t2g_buffer_free(&bytes);
+    }
+    t2g_encoding_free(&e);
+    t2g_tokenizer_free(t);
+}
+
+static void decodes_lossily(void **state)
+{
+    t2g_tokenizer *t = trained();
+    uint32_t ids[5] = {0, 0, 0, 0, UINT32_MAX};
+    t2g_buffer text = {0};
+    (void)state;
+    for (uint32_t id = 0; id < t2g_tokenizer_size(t); id++) {
+        size_t n;
+        const char *bytes = t2g_tokenizer_bytes(t, id, &n);
+        if (n == 1 && (unsigned char)bytes[0] == 0xe2)
+            ids[1] = id; /* begins a character of three bytes */
+        if (n == 1 && (unsigned char)bytes[0] == 0x82)
+            ids[2] = id; /* could go on with it */
+        if (n == 1 && (unsigned char)bytes[0] == 'x')
+            ids[3] = id;
+    }
+    assert_int_equal(t2g_tokenizer_decode(t, ids, 5, false, &text), T2G_OK);
+    assert_string_equal(text.data, "<|end|>\xef\xbf\xbdx");
+    text.size = 0;
+    assert_int_equal(t2g_tokenizer_decode(t, ids, 5, true, &text), T2G_OK);
+    assert_string_equal(text.data, "\xef\xbf\xbdx");
+    t2g_buffer_free(&text);
+    t2g_tokenizer_free(t);
+}
+
+/* A word of a million letters would take an hour if merging were quadratic. */
+static void long_words_are_quick(void **state)
+{
+    static const char model[] =
+        "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"aa\":1,\"aaaa\":2,"
+        "\"aaa\":3},\"merges\":[\"a a\",\"aa aa\",\"aa a\"]}";
+    enum { N = 1000003 };
+    t2g_tokenizer *t;
+    t2g_encoding e = {0};
+    char *text = t2g_calloc(N, 1);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', N);
+    assert_int_equal(load_with(&t, "", BYTE_LEVEL, "null", model), T2G_OK);
+    assert_int_equal(t2g_tokenizer_encode(t, text, N, 0, &e), T2G_OK);
+    assert_int_equal(e.count, N / 4 + 1);
+    assert_int_equal(e.id[0], 2);
+    assert_int_equal(e.id[N / 4], 3);
+    assert_int_equal(e.offset[2 * (N / 4)], N - 3);
+    t2g_free(text);
+    t2g_encoding_free(&e);
+    t2g_tokenizer_free(t);
+}
+
+/* --- folders ------------------------------------------------------------- */
+
+static void saves_and_loads_folders(void **state)
+{
+    t2g_tokenizer *t = trained(), *loaded;
+    char dir[300];
+    (void)state;
+    snprintf(dir, sizeof dir, "%s", in_folder("saved"));
+    assert_int_equal(t2g_tokenizer_eos(t), 0);
+    assert_int_equal(t2g_tokenizer_pad(t), 1);
+    assert_int_equal(t2g_tokenizer_save(t, dir), T2G_OK);
+    put("saved/chat_template.jinja", "{{ messages }}");
+    assert_int_equal(t2g_tokenizer_load(&loaded, dir), T2G_OK);
+    assert_int_equal(t2g_tokenizer_size(loaded), t2g_tokenizer_size(t));
+    assert_int_equal(t2g_tokenizer_bos(loaded), -1);
+    assert_int_equal(t2g_tokenizer_eos(loaded), 0);
+    assert_int_equal(t2g_tokenizer_pad(loaded), 1);
+    assert_true(t2g_tokenizer_is_special(loaded, 0));
+    assert_int_equal(t2g_tokenizer_id(loaded, "<|pad|>"), 1);
+    assert_string_equal(t2g_tokenizer_chat_template(loaded), "{{ messages }}");
+    t2g_tokenizer_free(loaded);
+    t2g_tokenizer_free(t);
+
+    put("saved/tokenizer_config.json", "{\"eos_token\":{\"content\":\"?!\"}}");
+    assert_int_equal(t2g_tokenizer_load(&loaded, dir), T2G_ERR_FORMAT);
+    assert_non_null(strstr(t2g_error_message(), "eos_token: '?!'"));
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+typedef struct counter {
+    size_t allocations, fail_at, alive;
+} counter;
+
+static void *counting_alloc(void *context, size_t size, size_t align)
+{
+    counter *c = context;
+    void *p = NULL;
+    if (++c->allocations == c->fail_at || posix_memalign(&p, align, size) != 0)
+        return NULL;
+    c->alive++;
+    return p;
+}
+
+static void counting_release(void *context, void *p)
+{
+    counter *c = context;
+    c->alive--;
+    free(p);
+}
+
+/* Train, save, load, encode, decode. */
+static t2g_status everything(const char *dir)
+{
+    static const char text[] = "the reward<|pad|> of gro\xcc\x88\xc3\x9f";
+    t2g_tokenizer *t = NULL, *loaded = NULL;
+    t2g_encoding e = {0};
+    t2g_buffer out = {0};
+    t2g_status s = train(&t, "qwen2");
+    if (s == T2G_OK)
+        s = t2g_tokenizer_save(t, dir);
+    if (s == T2G_OK)
+        s = t2g_tokenizer_load(&loaded, dir);
+    if (s == T2G_OK)
+        s = t2g_tokenizer_encode(loaded, text, sizeof text - 1, 0, &e);
+    if (s == T2G_OK)
+        s = t2g_tokenizer_decode(loaded, e.id, e.count, true, &out);
+    t2g_encoding_free(&e);
+    t2g_buffer_free(&out);
+    t2g_tokenizer_free(loaded);
+    t2g_tokenizer_free(t);
+    return s;
+}
+
+static void survives_failing_allocations(void **state)
+{
+    counter c = {0};
+    const t2g_allocator failing = {counting_alloc, counting_release, &c};
+    char dir[300];
+    t2g_status s;
+    (void)state;
+    snprintf(dir, sizeof dir, "%s", in_folder("failing"));
+    t2g_set_allocator(&failing);
+    do {
+        c.allocations = 0;
+        c.fail_at++;
+        s = everything(dir);
+        assert_int_equal(c.alive, 0);
+        assert_true(s == T2G_OK || s == T2G_ERR_MEMORY);
+    } while (s != T2G_OK);
+    t2g_set_allocator(NULL);
+    assert_true(c.fail_at > 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_it_does_not_do),
+        cmocka_unit_test(refuses_bad_training),
+        cmocka_unit_test(merges_by_rank),
+        cmocka_unit_test(finds_added_tokens),
+        cmocka_unit_test(inserted_spaces_are_empty),
+        cmocka_unit_test(applies_templates),
+        cmocka_unit_test(reports_invalid_utf8),
+        cmocka_unit_test(offsets_tile_the_text),
+        cmocka_unit_test(decodes_lossily),
+        cmocka_unit_test(long_words_are_quick),
+        cmocka_unit_test(saves_and_loads_folders),
+        cmocka_unit_test(survives_failing_allocations),
+    };
+    return cmocka_run_group_tests_name("unit/tokenizer", tests, make_folder,
+                                       remove_folder);
+}

@@ -1,0 +1,539 @@
+"""Cases for reading critiques, aligning spans and the built-in critic.
+
+Writes vectors/feedback/{parse,align,facts}.json. Everything expected is computed
+here, in plain Python on code points, without the library: rules as documented in
+include/t2g/feedback.h and facts.h. Run it from the top of the tree:
+
+    python3 vectors/gen/feedback.py
+"""
+import json
+import random
+import re
+import struct
+import unicodedata
+from pathlib import Path
+
+OUT = Path(__file__).resolve().parents[1] / "feedback"
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+# --- folding ------------------------------------------------------------------
+
+ZERO_WIDTH = set("\u200b\u200c\u200d\u2060\ufeff\u00ad")
+SIGNS = {
+    "'": "\u2018\u2019\u201a\u201b\u2032\u00b4\u0060\u02bc\uff07",
+    '"': "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d",
+    "...": "\u2026",
+}
+SIGN_OF = {c: sign for sign, chars in SIGNS.items() for c in chars}
+
+
+def fold(text):
+    """List of (folded character, first, one past last code point)."""
+    out = []
+    blank = None
+    for i, c in enumerate(text):
+        if c in ZERO_WIDTH:
+            continue
+        if c.isspace():
+            blank = (blank[0] if blank else i, i + 1)
+            continue
+        if blank and out:
+            out.append((" ", *blank))
+        blank = None
+        out += [(f, i, i + 1) for f in SIGN_OF.get(c, c.casefold())]
+    return out
+
+
+# --- finding ------------------------------------------------------------------
+
+def is_word(c):
+    return unicodedata.category(c)[0] in "LN"
+
+
+def at_words(text, begin, end):
+    def inside(i):
+        return 0 < i < len(text) and is_word(text[i - 1]) and is_word(text[i])
+    return not inside(begin) and not inside(end)
+
+
+def prefer_words(text, places):
+    whole = [p for p in places if at_words(text, *p)]
+    return whole or places
+
+
+def find(text, span):
+    """(method, reason, places in code points)"""
+    if span.get("rejected"):
+        return "none", "rejected_score", []
+    folded_span = [f for f, _, _ in fold(span["text"])]
+    if not folded_span:
+        return "none", "empty", []
+    n = len(span["text"])
+    places = [(i, i + n) for i in range(len(text) - n + 1)
+              if text[i:i + n] == span["text"]]
+    if places:
+        return "exact", None, prefer_words(text, places)
+    folded = fold(text)
+    m = len(folded_span)
+    places = [(folded[i][1], folded[i + m - 1][2])
+              for i in range(len(folded) - m + 1)
+              if [f for f, _, _ in folded[i:i + m]] == folded_span]
+    if places:
+        return "folded", None, prefer_words(text, places)
+    return "none", "not_found", []
+
+
+def byte_boundaries(text):
+    ends, at = {0}, 0
+    for c in text:
+        at += len(c.encode())
+        ends.add(at)
+    return ends
+
+
+def is_given(text, span):
+    raw = text.encode()
+    b, e = span.get("start"), span.get("end")
+    if b is None or e is None or span.get("rejected"):
+        return False
+    if not b < e <= len(raw) or not {b, e} <= byte_boundaries(text):
+        return False
+    return span["text"] == "" or raw[b:e] == span["text"].encode()
+
+
+# --- placing ------------------------------------------------------------------
+
+REPEATED = re.compile("repeat|redundant|again", re.IGNORECASE)
+
+
+def place(text, critique, spans, on_repeat):
+    position = [len(text[:i].encode()) for i in range(len(text) + 1)]
+    key = ["".join(f for f, _, _ in fold(s["text"])) for s in spans]
+    given = [is_given(text, s) for s in spans]
+    placements = []
+    for k, span in enumerate(spans):
+        def put(method, rule, begin=0, end=0, reward=0.0, ambiguous=False,
+                reason=None, occurrences=0, occurrence=0):
+            placements.append(dict(
+                span=k, method=method, rule=rule, reason=reason, start=begin,
+                end=end, occurrences=occurrences, occurrence=occurrence,
+                ambiguous=ambiguous, reward=reward))
+        if given[k]:
+            put("given", "given", span["start"], span["end"], span["score"],
+                occurrences=1)
+            continue
+        method, reason, places = find(text, span)
+        places = [(position[b], position[e]) for b, e in places]
+        for i, other in enumerate(spans):
+            if given[i] and key[i] == key[k]:
+                free = [p for p in places if p[0] != other["start"]]
+                places = free or places
+        n = len(places)
+        peers = [i for i in range(len(spans))
+                 if key[i] == key[k] and not given[i]]
+        score = span["score"]
+
+        def at(i, rule, ambiguous=False, share=1):
+            put(method, rule, *places[i], score / share, ambiguous,
+                occurrences=n, occurrence=i)
+        if n == 0:
+            put("none", "unique", reason=reason)
+        elif n == 1:
+            at(0, "unique")
+        elif 1 < len(peers) <= n:
+            at(peers.index(k), "in_order")
+        elif REPEATED.search(span.get("note") or "") or (
+                score < 0 and REPEATED.search(critique)):
+            at(n - 1, "last_repeated")
+        elif on_repeat == "first":
+            at(0, "first", True)
+        elif on_repeat == "last":
+            at(n - 1, "last", True)
+        elif on_repeat == "skip":
+            put("none", "skip", reason="several_occurrences", occurrences=n)
+        else:
+            for i in range(n):
+                at(i, on_repeat, True, n if on_repeat == "split" else 1)
+    return placements
+
+
+# --- tokens -------------------------------------------------------------------
+
+SPACES = [chr(c).encode() for c in range(0x3001) if chr(c).isspace()]
+
+
+def core(raw, begin, end):
+    changed = True
+    while changed:
+        changed = False
+        for s in SPACES:
+            if raw[begin:end].startswith(s):
+                begin += len(s)
+                changed = True
+            elif raw[begin:end].endswith(s):
+                end -= len(s)
+                changed = True
+    return begin, end
+
+
+def cover(p, cores):
+    inside = [max(0, min(e, p["end"]) - max(b, p["start"])) for b, e in cores]
+    hit = [t for t, (b, e) in enumerate(cores)
+           if e > b and 2 * inside[t] >= e - b]
+    if not hit and max(inside, default=0) > 0:
+        hit = [inside.index(max(inside))]
+    return [hit[0], hit[-1] + 1] if hit else [0, 0]
+
+
+def encloses(outer, inner):
+    return (outer["start"] <= inner["start"] and inner["end"] <= outer["end"]
+            and outer["end"] - outer["start"] > inner["end"] - inner["start"])
+
+
+def combine(held, how):
+    if how == "negative":
+        value = min(p["reward"] for p in held)
+    elif how == "inner":
+        least = min(p["end"] - p["start"] for p in held)
+        value = sum(p["reward"] for p in held
+                    if p["end"] - p["start"] == least)
+    else:
+        value = sum(p["reward"] for p in held
+                    if not any(encloses(p, q) for q in held))
+    return max(-1.0, min(1.0, value))
+
+
+def align(case):
+    text, spans = case["response"], case["spans"]
+    raw, offsets = text.encode(), case["offsets"]
+    tokens = list(zip(offsets[0::2], offsets[1::2]))
+    cores = [core(raw, b, e) for b, e in tokens]
+    placements = place(text, case["critique"], spans, case["on_repeat"])
+    for p in placements:
+        p["tokens"] = cover(p, cores) if p["end"] > p["start"] else [0, 0]
+    character = [c for c in text for _ in c.encode()]
+    delta, conflicts = [], 0
+    for t, (b, e) in enumerate(tokens):
+        held = [p for p in placements if p["tokens"][0] <= t < p["tokens"][1]]
+        quiet = case["punctuation_zero"] and not any(
+            is_word(character[i]) for i in range(*cores[t]))
+        if b == e or quiet:
+            delta.append(0.0)
+            continue
+        conflicts += (any(p["reward"] > 0 for p in held) and
+                      any(p["reward"] < 0 for p in held))
+        delta.append(f32(combine(held, case["on_overlap"]) if held
+                         else case["background"]))
+    status = ("empty" if not spans else "partial"
+              if any(p["method"] == "none" for p in placements) else "ok")
+    return dict(placements=placements, delta=delta, conflicts=conflicts,
+                status=status)
+
+
+# --- alignment cases ------------------------------------------------------------
+
+WORDS = ("on Sunday at seven in the lobby led by Kate Éva Ζεύς Σίσυφος Жанна "
+         "well-known well\u2013known \"so\" \u201cso\u201d it's it\u2019s 12 "
+         "dollars the the in . , ... \u2026 \u6c34").split()
+
+
+def random_text(rng):
+    words = [rng.choice(WORDS) for _ in range(rng.randint(1, 14))]
+    gap = [" ", " ", " ", " ", "  ", "\n", "\u00a0", "", "\u200b"]
+    return "".join(w + rng.choice(gap) for w in words)
+
+
+def damage(rng, quote):
+    kind = rng.randrange(7)
+    if kind == 0:
+        return quote.upper() if len(quote.upper()) == len(quote) else quote
+    if kind == 1:
+        return quote.replace(" ", rng.choice(["  ", "\n", "\u2009"]))
+    if kind == 2:
+        return quote.replace("-", "\u2014").replace("'", "\u2019")
+    if kind == 3:
+        return " " + quote + "\t"
+    if kind == 4:
+        return quote + "q"
+    return quote
+
+
+def random_span(rng, text):
+    position = [len(text[:i].encode()) for i in range(len(text) + 1)]
+    b = rng.randrange(len(text))
+    e = min(len(text), b + rng.randint(1, 16))
+    span = {"text": damage(rng, text[b:e]) if rng.random() < .9 else "",
+            "score": rng.choice([1.0, 1.0, -1.0, -1.0, .5, -.25, 0.0])}
+    if rng.random() < .2:
+        span["start"] = position[b] + (rng.random() < .2)
+        span["end"] = position[e]
+        if rng.random() < .2:
+            span["text"] = ""
+    if rng.random() < .15:
+        span["note"] = rng.choice(["Redundant", "said again", "off topic"])
+    return span
+
+
+def random_offsets(rng, n):
+    """Tokens that tile the text, ends anywhere, special tokens between."""
+    offsets, at = [], 0
+    while at < n:
+        if rng.random() < .05:
+            offsets += [at, at]
+        end = min(n, at + rng.choice([1, 2, 3, 4, 5, 6, 8]))
+        offsets += [at, end]
+        at = end
+    return offsets + [n, n]
+
+
+def random_case(rng, number):
+    text = random_text(rng)
+    spans = [random_span(rng, text) for _ in range(rng.randint(0, 5))]
+    if spans and rng.random() < .4: # equal quotes, the same way or otherwise
+        spans.append({"text": spans[0]["text"], "score": rng.choice([1., -1.])})
+    return {
+        "id": f"random-{number}", "response": text,
+        "offsets": random_offsets(rng, len(text.encode())), "spans": spans,
+        "critique": rng.choice(["", "", "It says Sunday again."]),
+        "on_repeat": rng.choice(["split", "split", "first", "last", "all",
+                                 "skip"]),
+        "on_overlap": rng.choice(["sum", "sum", "inner", "negative"]),
+        "background": rng.choice([0.0, 0.0, 1.0]),
+        "punctuation_zero": rng.random() < .3}
+
+
+def align_cases():
+    rng = random.Random(20260201)
+    cases = []
+    for number in range(110):
+        case = random_case(rng, number)
+        case["expect"] = align(case)
+        cases.append(case)
+    return cases
+
+
+# --- replies ----------------------------------------------------------------------
+
+class Unparsed(Exception):
+    pass
+
+
+def once(pairs):
+    if len({k for k, _ in pairs}) != len(pairs):
+        raise Unparsed
+    return dict(pairs)
+
+
+def refuse(_):
+    raise Unparsed
+
+
+def parse_item(item, score):
+    if isinstance(item, str):
+        return {"text": item, "score": score}
+    if not isinstance(item, dict) or not isinstance(item.get("text"), str):
+        raise Unparsed
+    out = {"text": item["text"], "score": score}
+    for key in ("start", "end"):
+        v = item.get(key)
+        if v is not None:
+            if not isinstance(v, int) or isinstance(v, bool) or v < 0:
+                raise Unparsed
+            out[key] = v
+    v = item.get("score")
+    if v is not None:
+        if isinstance(v, bool) or not isinstance(v, (int, float)):
+            out["rejected"] = True
+        else:
+            out["score"] = max(-1.0, min(1.0, float(v)))
+    for key in ("note", "type"):
+        if isinstance(item.get(key), str):
+            out.setdefault("note", item[key])
+    return out
+
+
+def parse(reply):
+    try:
+        root = json.loads(reply, object_pairs_hook=once, parse_constant=refuse)
+        if not isinstance(root, dict):
+            raise Unparsed
+        text = root.get("textual_feedback", root.get("critique"))
+        if not isinstance(text, str):
+            raise Unparsed
+        spans = []
+        for key, score in (("good_spans", 1.0), ("poor_spans", -1.0)):
+            if not isinstance(root.get(key), list):
+                raise Unparsed
+            spans += [dict(parse_item(i, score), source=key)
+                      for i in root[key]]
+    except (ValueError, RecursionError, Unparsed):
+        return {"status": "unparsed", "text": "", "spans": []}
+    return {"status": "ok" if spans else "empty", "text": text, "spans": spans}
+
+
+GOOD = ('{"textual_feedback": "The day is Sunday.", "good_spans": ["on Sunday",'
+        ' "at seven"], "poor_spans": [{"text": "the lobby", "start": 3, "end":'
+        ' 12, "score": -0.5, "note": "said again"}]}')
+REPLIES = [
+    GOOD, " \n" + GOOD + "\t ", GOOD + " That is all.", "Sure: " + GOOD,
+    "```json\n" + GOOD + "\n```", GOOD[:-1], GOOD[:60], "", " ", "null",
+    "[]", "{}", '"text"', GOOD.replace('"at seven"]', '"at seven",]'),
+    GOOD.replace('"', "'"), GOOD.replace("good_spans", "goods"),
+    GOOD.replace('"on Sunday"', "7"), GOOD.replace('"on Sunday"', "null"),
+    GOOD.replace('"on Sunday"', '["on Sunday"]'),
+    GOOD.replace('"on Sunday"', '{"score": 1}'),
+    GOOD.replace("-0.5", "-7"), GOOD.replace("-0.5", "null"),
+    GOOD.replace("-0.5", '"bad"'), GOOD.replace("-0.5", "0"),
+    GOOD.replace("-0.5", "NaN"), GOOD.replace("-0.5", "true"),
+    GOOD.replace('"start": 3', '"start": -3'),
+    GOOD.replace('"start": 3', '"start": 3.5'),
+    GOOD.replace('"start": 3, ', ""), GOOD.replace("textual_feedback",
+                                                   "critique"),
+    GOOD.replace('"The day is Sunday."', "null"),
+    GOOD.replace("The day", "Le jour d'été \\u00e9 \\ud83d\\ude00 \\n \\\"x\\\""),
+    GOOD.replace("Sunday.", "Sun\nday."), GOOD.replace("Sunday.", "\\q"),
+    GOOD[:-1] + ', "good_spans": []}', GOOD[:-1] + ', "rating": 3}',
+    '{"textual_feedback": "Fine.", "good_spans": [], "poor_spans": []}',
+    '{"textual_feedback": "Fine.", "good_spans": {}, "poor_spans": []}',
+    '{"textual_feedback": "Fine.", "good_spans": []}',
+    '{"textual_feedback": "", "good_spans": [""], "poor_spans": []}',
+    GOOD.replace('"note": "said again"', '"type": "Redundant"'),
+    "[" * 3000, '{"a":' * 3000,
+]
+
+
+# --- the built-in critic -------------------------------------------------------------
+
+FACTS = ["event", "day", "time", "place", "host", "price", "item"]
+TELL = {
+    "event": ["The {event} is on {day}.", "We plan the {event} for {day}.",
+              "The {event} has moved from {x} to {day}.",
+              "The {event} is on {day} instead of {x}.",
+              "The {event} was on {x} but is now on {day}."],
+    "time": ["Doors open at {time}.", "We begin at {time} instead of {x}.",
+             "Doors opened at {x} but now open at {time}."],
+    "place": ["Find us in the {place}.",
+              "The {x} is closed, so we meet in the {place}.",
+              "We moved from the {x} to the {place}."],
+    "host": ["{host} will lead it.", "{x} is ill, so {host} will lead it.",
+             "{host} leads it instead of {x}.", "Your host is {host}."],
+    "price": ["Entry is {price} dollars.",
+              "The price went from {x} to {price} dollars.",
+              "Tickets cost {price} dollars instead of {x}."],
+    "item": ["Please bring a {item}.", "Do not forget a {item}."],
+}
+VALUES = {
+    "event": ["safety walk", "book fair", "team lunch", "yoga class"],
+    "day": ["Sunday", "Monday", "Friday"], "time": ["one", "seven", "nine"],
+    "place": ["lobby", "gym", "barn"], "host": ["Kate", "Maya", "Zoe"],
+    "price": ["2", "12", "30"], "item": ["mug", "pen", "hat"],
+}
+PIECE = {
+    "event": " the {}", "day": " on {}", "time": " at {}",
+    "place": " in the {}", "host": ", led by {}", "price": ", for {} dollars",
+    "item": ", bring a {}",
+}
+KEYWORDS = "on at in the led by for dollars bring a The is".split()
+VALUE = "(?!(?:%s)(?![0-9A-Za-z]))[0-9A-Za-z]+" % "|".join(KEYWORDS)
+MENTION = re.compile(
+    r"(?<![0-9A-Za-z])(?:"
+    rf"on +(?P<day>{VALUE})|at +(?P<time>{VALUE})|"
+    rf"in +the +(?P<place>{VALUE})|led +by +(?P<host>{VALUE})|"
+    rf"for +(?P<price>{VALUE})(?: +dollars(?![0-9A-Za-z]))?|"
+    rf"bring +a +(?P<item>{VALUE})|"
+    rf"(?:the|The) +(?P<event>{VALUE}(?: +{VALUE})?)|in +the(?![0-9A-Za-z]))")
+
+
+def random_post(rng):
+    truth = {f: rng.choice(VALUES[f]) for f in FACTS
+             if f in ("event", "day") or rng.random() < .75}
+    sentences = []
+    for f in FACTS:
+        if f in truth and f != "day":
+            pattern = rng.choice(TELL[f])
+            x = rng.choice(VALUES["day" if f == "event" else f])
+            sentences.append(pattern.format(x=x, **truth))
+    rng.shuffle(sentences)
+    return truth, " ".join(sentences + ["Take care and have fun."])
+
+
+def random_response(rng, truth):
+    said = []
+    for f in FACTS:
+        for _ in range(rng.choice([0, 1, 1, 1, 1, 1, 2])):
+            if f in truth and rng.random() < .6:
+                said.append(PIECE[f].format(truth[f]))
+            else:
+                said.append(PIECE[f].format(rng.choice(
+                    VALUES[f] + ["xyz", "in", "the", "the the"])))
+    if rng.random() < .5:
+        rng.shuffle(said)
+    text = rng.choice([" Join", " There is", "", " on on"]) + "".join(said)
+    if rng.random() < .3: # broken off or with a word lost
+        words = text.split(" ")
+        del words[rng.randrange(len(words))]
+        text = " ".join(words)[:rng.randint(5, 300)]
+    return text + rng.choice([".", "", " the", "  "])
+
+
+def check(truth, response):
+    first, again, spans = {}, {f: "" for f in FACTS}, []
+    tally = dict.fromkeys(["right", "wrong", "missing", "invented",
+                           "repeated"], 0)
+    for m in MENTION.finditer(response):
+        f = m.lastgroup
+        if not f:
+            continue
+        value = m.group(f)
+        verdict = ("repeated" if f in first else "invented" if f not in truth
+                   else "right" if truth[f] == value else "wrong")
+        tally[verdict] += 1
+        if f in first:
+            again[f] += f" It says {value} again."
+        first.setdefault(f, value)
+        spans.append({"text": m.group(0), "start": m.start(), "end": m.end(),
+                      "score": 1.0 if verdict == "right" else -1.0})
+    words = []
+    for f in FACTS:
+        if f in truth or f in first:
+            told, said = truth.get(f, "unknown"), first.get(f)
+            end = ("nothing" if said is None else
+                   f"{said} anyway" if f not in truth else
+                   f"{said} too" if said == told else f"{said} instead")
+            words.append(f"The {f} is {told}, it says {end}.{again[f]}")
+        tally["missing"] += f in truth and f not in first
+    return {"critique": " ".join(words), "spans": spans, "tally": tally}
+
+
+def facts_cases():
+    rng = random.Random(20260202)
+    cases = []
+    for number in range(80):
+        truth, post = random_post(rng)
+        response = random_response(rng, truth)
+        cases.append({"id": f"facts-{number}",
+                      "prompt": f"POST: {post}\nTL;DR:", "response": response,
+                      "expect": check(truth, response)})
+    return cases
+
+
+# --- files ----------------------------------------------------------------------------
+
+def write(name, kind, cases):
+    lines = ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases)
+    (OUT / name).write_text(f'{{"kind": "{kind}", "cases": [\n{lines}\n]}}\n',
+                            encoding="utf-8")
+
+
+if __name__ == "__main__":
+    OUT.mkdir(exist_ok=True)
+    write("parse.json", "feedback_parse",
+          [{"id": f"reply-{i}", "reply": r, "expect": parse(r)}
+           for i, r in enumerate(REPLIES)])
+    write("align.json", "feedback_align", align_cases())
+    write("facts.json", "feedback_facts", facts_cases())
