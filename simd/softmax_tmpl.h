@@ -1,9 +1,9 @@
 /* Log-softmax of one row of logits: normaliser, entropy, KL, gradient. */
 #include "kernels_tmpl.h"
 
-/* Exponentials at a time: the lanes of a sum stay in registers only where no
- * function is called. */
-enum { CHUNK = 8 * LANES };
+/* Exponentials at a time. A call spills the lanes of a sum, so several go before
+ * their terms are added; few, so that the sum overlaps with the next ones. */
+enum { CHUNK = 4 * LANES };
 
 /* Lane sum of exp(z - m). */
 INLINE float sum_exp(const float *z, float m, size_t n)

@@ -3,8 +3,8 @@
 
 #include "training.h"
 
-/* A critic: judges one record's response. Adding another is a line in `critics`
- * and a function. */
+/* A critic: judges the response of record i; messages name the record. Adding
+ * another is a line in `critics` and a function. */
 typedef struct critic {
     const char *name, *version;
     t2g_status (*judge)(const t2g_records *r, size_t i, t2g_critique *out);
@@ -18,7 +18,8 @@ static t2g_status judge_facts(const t2g_records *r, size_t i,
     size_t prompt_n, n;
     T2G_TRY(t2g_record_string(r, i, "prompt", true, &prompt, &prompt_n));
     T2G_TRY(t2g_record_string(r, i, "response", true, &response, &n));
-    return t2g_facts_check(prompt, prompt_n, response, n, out, NULL);
+    t2g_status s = t2g_facts_check(prompt, prompt_n, response, n, out, NULL);
+    return s == T2G_OK ? s : t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
 }
 
 static const critic critics[] = {{"facts", "facts/1", judge_facts}};
@@ -29,14 +30,13 @@ static t2g_status annotate_record(t2g_writer *w, const t2g_records *r,
 {
     t2g_critique critique = {0};
     json_t *record = json_deep_copy(r->record[i]);
-    t2g_status s = record ? c->judge(r, i, &critique) : T2G_ERR_MEMORY;
+    t2g_status s = record ? c->judge(r, i, &critique)
+                          : t2g_fail(T2G_ERR_MEMORY, "no memory for a record");
     if (s == T2G_OK)
         s = t2g_critique_to_record(&critique, record);
     if (s == T2G_OK) {
         json_object_set_new(record, "critic", json_string(c->version));
         t2g_writer_json(w, record);
-    } else {
-        s = t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
     }
     t2g_critique_free(&critique);
     json_decref(record);

@@ -17,7 +17,7 @@ static const demo_scale full = {
     .hidden = 128, .layers = 3, .heads = 4, .intermediate = 344, .vocab = 1024,
     .tokenizer_texts = 3000,
     .sft_steps = 450, .sft_batch = 32, .sft_rate = 2e-3,
-    .rm_sampled = 2600, .rm_spoiled = 11000, .rm_steps = 780, .rm_batch = 24,
+    .rm_sampled = 4000, .rm_spoiled = 24000, .rm_steps = 1500, .rm_batch = 24,
     .rm_rate = 1.5e-3, .rm_eval = 300,
     .rl_steps = 20, .rl_batch = 96, .rl_minibatch = 48, .rl_epochs = 2,
     .t2g_rate = 3e-4, .ppo_rate = 6e-4, .held_out = 400, .rewards = "model"};

@@ -10,7 +10,7 @@
 
 #include "training.h"
 
-/* --- reading a run ----------------------------------------------------------- */
+/* --- reading a run -------------------------------------------------------- */
 
 static t2g_status note(report_run *r, const char *name, const char *what)
 {
@@ -22,8 +22,7 @@ static t2g_status settle(report_run *r, t2g_status s)
 {
     if (s == T2G_OK || s == T2G_ERR_MEMORY)
         return s;
-    T2G_TRY(t2g_buffer_puts(&r->notes, t2g_error_message()));
-    return t2g_buffer_puts(&r->notes, "\n");
+    return t2g_buffer_printf(&r->notes, "%s\n", t2g_error_message());
 }
 
 /* The path of a file; *there = false, and a note, if there is none. */
@@ -52,9 +51,7 @@ static t2g_status read_object(report_run *r, json_t **out, const char *name)
 
 static void keep_message(void *context, const char *message)
 {
-    t2g_buffer *notes = context;
-    if (t2g_buffer_puts(notes, message) == T2G_OK)
-        (void)!t2g_buffer_puts(notes, "\n");
+    (void)!t2g_buffer_printf(context, "%s\n", message);
 }
 
 static t2g_status read_lines(report_run *r, t2g_records *out, const char *name)
@@ -86,7 +83,7 @@ static t2g_status check_directory(const char *dir)
     return T2G_OK;
 }
 
-/* --- what it holds --------------------------------------------------------------- */
+/* --- what it holds -------------------------------------------------------- */
 
 const report_arm *report_find(const report_run *r, const char *id)
 {
@@ -186,7 +183,7 @@ static void free_run(report_run *r)
     t2g_buffer_free(&r->notes);
 }
 
-/* --- the page ---------------------------------------------------------------------- */
+/* --- the page ------------------------------------------------------------- */
 
 /* --c is the colour of an arm, --d its dashes, --s the strength of a reward. */
 static const char style[] =
@@ -249,16 +246,28 @@ static const char style[] =
     "@media print{body{font-size:11pt;max-width:none}"
     ".charts{grid-template-columns:1fr 1fr}}\n";
 
+/* The last component of the directory's path: a page is passed on, and where it
+ * lay on some machine is nobody's business. */
+static void put_name(t2g_writer *w, const char *dir)
+{
+    size_t n = strlen(dir), begin;
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    for (begin = n; begin > 0 && dir[begin - 1] != '/';)
+        begin--;
+    put_text(w, dir + begin, n - begin);
+}
+
 static void put_head(t2g_writer *w, const report_run *r)
 {
     put(w, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n"
            "<meta name=viewport content=\"width=device-width, "
            "initial-scale=1\">\n<title>Text2Grad: ");
-    put_string(w, r->dir);
+    put_name(w, r->dir);
     put(w, "</title>\n<style>\n");
     put(w, style);
     put(w, "</style></head>\n<body>\n<h1>Text2Grad: ");
-    put_string(w, r->dir);
+    put_name(w, r->dir);
     put(w, "</h1>\n");
 }
 
@@ -326,7 +335,7 @@ static t2g_status put_page(t2g_writer *w, const report_run *r)
     return T2G_OK;
 }
 
-/* --- the command --------------------------------------------------------------------- */
+/* --- the command ---------------------------------------------------------- */
 
 static t2g_status work(const invocation *inv, report_run *r, const char *output)
 {

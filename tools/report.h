@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-/* --- the run ----------------------------------------------------------------- */
+/* --- the run -------------------------------------------------------------- */
 
 enum { REPORT_ARMS = 12, SMOOTH = 3 };
 
@@ -32,7 +32,7 @@ double report_number(const json_t *object, const char *key);
 /* The last line of a stage in metrics.jsonl, or NULL. */
 const json_t *report_last(const report_run *r, const char *stage);
 
-/* --- writing HTML (report_svg.c) --------------------------------------------- */
+/* --- writing HTML (report_svg.c) ------------------------------------------ */
 
 void put(t2g_writer *w, const char *html);
 /* Any bytes as text: markup is escaped, control characters and bytes that are
@@ -42,11 +42,11 @@ void put_string(t2g_writer *w, const char *text);
 /* A number with so many decimals; a dash for NAN. */
 void put_real(t2g_writer *w, double x, int decimals);
 
-/* --- charts (report_svg.c) --------------------------------------------------- */
+/* --- charts (report_svg.c) ------------------------------------------------ */
 
 /* One curve: the records whose member `key` is `value`, x against y. */
 typedef struct series {
-    const char *name;
+    const char *name; /* in the legend; NULL: not there */
     size_t colour, count;
     double *x, *y; /* owned */
 } series;
@@ -72,7 +72,7 @@ void chart_write(t2g_writer *w, const chart *c);
  * errors. */
 void intervals_write(t2g_writer *w, const report_run *r);
 
-/* --- parts of the page ------------------------------------------------------- */
+/* --- parts of the page ---------------------------------------------------- */
 
 T2G_CHECK t2g_status report_summary(t2g_writer *w, const report_run *r);
 void report_results(t2g_writer *w, const report_run *r);

@@ -7,7 +7,7 @@
 
 enum { MOST_EXAMPLES = 12 };
 
-/* --- tokens -------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------- */
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -41,8 +41,8 @@ static size_t walk_to(walk *p, size_t raw)
     return p->at;
 }
 
-/* A policy samples bytes. Where they are no text, the record holds U+FFFD, three
- * bytes, but its offsets count the one byte sampled; the end tells. */
+/* A policy samples bytes. Where they are no text, the record holds U+FFFD, which
+ * has three, but its offsets count the one sampled: the last offset tells. */
 static walk walk_over(const char *text, size_t n, size_t end)
 {
     size_t raw = n;
@@ -118,7 +118,7 @@ static void put_heat_map(t2g_writer *w, const json_t *record, double strongest)
     put_text(w, text + at, n - at);
 }
 
-/* --- critiques ------------------------------------------------------------------- */
+/* --- critiques ------------------------------------------------------------ */
 
 static void put_spans(t2g_writer *w, const json_t *record, const char *key,
                       const char *class)
@@ -154,7 +154,7 @@ static void put_critique(t2g_writer *w, const json_t *record)
     put(w, "</p></div>");
 }
 
-/* --- the section ------------------------------------------------------------------ */
+/* --- the section ---------------------------------------------------------- */
 
 static double strongest_reward(const t2g_records *r)
 {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- what is seen ---------------------------------------------------------------- */
+/* --- what is seen --------------------------------------------------------- */
 
 /* One key of an arm over the run, as running means. */
 typedef struct trend {
@@ -122,6 +122,8 @@ t2g_status report_summary(t2g_writer *w, const report_run *r)
     const report_arm *t2g = report_find(r, "text2grad");
     const report_arm *ppo = report_find(r, "ppo");
     put(w, "<p class=summary>");
+    if (!r->result && !r->metrics.count && !r->samples.count)
+        put(w, "This directory holds no results of a run. ");
     if (json_object_get(r->result, "accuracy"))
         say_scores(w, r);
     if (t2g && ppo) {
@@ -146,7 +148,7 @@ t2g_status report_summary(t2g_writer *w, const report_run *r)
     return T2G_OK;
 }
 
-/* --- results ---------------------------------------------------------------------- */
+/* --- results -------------------------------------------------------------- */
 
 static void result_row(t2g_writer *w, const report_arm *a)
 {
@@ -185,8 +187,8 @@ void report_results(t2g_writer *w, const report_run *r)
         if (r->arm[i].score)
             result_row(w, &r->arm[i]);
     put(w, "</table></div>\n<p class=note>Accuracy on held-out messages by the "
-           "true checker, \xc2\xb1 standard error. Missing, repeated, invented: "
-           "facts a sampled summary. KL: nats a response to the supervised "
+           "true checker, \xc2\xb1 standard error. Missing, repeated, "
+           "invented: facts a sampled summary. KL: nats a response to the supervised "
            "policy, at the last step. Sampled accuracy also rises when a "
            "policy only becomes surer of what it knew; greedy accuracy does "
            "not.</p>\n<div class=charts>");
@@ -194,7 +196,7 @@ void report_results(t2g_writer *w, const report_run *r)
     put(w, "</div>\n");
 }
 
-/* --- curves ----------------------------------------------------------------------- */
+/* --- curves --------------------------------------------------------------- */
 
 typedef struct curve_kind {
     const char *key, *title, *note;
@@ -249,6 +251,7 @@ static t2g_status draw_loss(t2g_writer *w, const report_run *r,
 {
     series s;
     T2G_TRY(series_read(&s, &r->metrics, "stage", stage, "step", key));
+    s.name = NULL; /* the title has it */
     chart c = {title, note, "updates", &s, 1, NAN, NULL};
     chart_write(w, &c);
     series_free(&s);
@@ -297,9 +300,9 @@ static t2g_status reinforcement_curves(t2g_writer *w, const report_run *r)
     for (size_t i = 0; i < r->arms; i++)
         if (r->arm[i].last)
             T2G_TRY(trend_row(w, r, &r->arm[i]));
-    t2g_writer_printf(w, "</table></div>\n<p class=note>First to last mean of "
-                      "%d steps; the last three samples columns are of "
-                      "responses drawn while learning.</p>\n", SMOOTH);
+    t2g_writer_printf(w, "</table></div>\n<p class=note>Of responses sampled "
+                      "while learning; first and last mean of %d steps, and "
+                      "the highest of these means.</p>\n", SMOOTH);
     return T2G_OK;
 }
 
@@ -343,7 +346,7 @@ t2g_status report_curves(t2g_writer *w, const report_run *r)
     return T2G_OK;
 }
 
-/* --- reward model ------------------------------------------------------------------- */
+/* --- reward model --------------------------------------------------------- */
 
 void report_reward_model(t2g_writer *w, const report_run *r)
 {
@@ -378,7 +381,7 @@ void report_reward_model(t2g_writer *w, const report_run *r)
     put(w, " % of its replies could not be read.</p>\n");
 }
 
-/* --- cost --------------------------------------------------------------------------- */
+/* --- cost ----------------------------------------------------------------- */
 
 /* Trained tokens a second of a supervised stage; NAN if not known. */
 static double tokens_a_second(const report_run *r, const char *stage)

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- text ---------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------- */
 
 void put(t2g_writer *w, const char *html)
 {
@@ -73,7 +73,7 @@ void put_real(t2g_writer *w, double x, int decimals)
         t2g_writer_printf(w, "%.*f", decimals, x);
 }
 
-/* --- series -------------------------------------------------------------------- */
+/* --- series --------------------------------------------------------------- */
 
 enum { MOST_POINTS = 400 };
 
@@ -138,7 +138,7 @@ void series_free(series *s)
     *s = (series){0};
 }
 
-/* --- axes ---------------------------------------------------------------------- */
+/* --- axes ----------------------------------------------------------------- */
 
 typedef struct axis {
     double first, step; /* value of the first tick, and between ticks */
@@ -197,7 +197,7 @@ static void put_tick(t2g_writer *w, const axis *a, size_t i, double *value)
                           (int)fmin(9, floor(log10(fabs(x))) + digits + 1), x);
 }
 
-/* --- line charts ---------------------------------------------------------------- */
+/* --- line charts ---------------------------------------------------------- */
 
 enum { WIDTH = 480, HEIGHT = 250, LEFT = 56, RIGHT = 464, TOP = 10,
        BOTTOM = 206 };
@@ -261,6 +261,8 @@ static void legend_write(t2g_writer *w, const chart *c)
     put(w, "<p class=legend>");
     for (size_t i = 0; i < c->lines; i++) {
         char class[32];
+        if (!c->line[i].name)
+            continue;
         snprintf(class, sizeof class, "c%zu", c->line[i].colour);
         legend_item(w, class, c->line[i].name);
     }
@@ -304,7 +306,7 @@ void chart_write(t2g_writer *w, const chart *c)
     put(w, "</p></figure>\n");
 }
 
-/* --- dots and whiskers ------------------------------------------------------------ */
+/* --- dots and whiskers ---------------------------------------------------- */
 
 enum { ROW = 40, NAMES = 128 };
 

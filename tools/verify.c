@@ -29,6 +29,7 @@ typedef struct stage_row {
 static const stage_row stages[] = {
     {"tokenizer", "tokenizer", verify_tokenizer, NULL},
     {"align", "align", verify_align, NULL},
+    {"align", "feedback", verify_align, NULL}, /* as the library names it */
     {"ppo", "ppo", verify_ppo, NULL},
     {"model", "model", verify_model, NULL},
     {"generate", "generation", verify_model, "model"},
@@ -170,6 +171,13 @@ static void look_at_file(const search *s, const stage_row *stage,
 static void look_at_folder(const search *s, const stage_row *stage,
                            const char *path, int depth);
 
+/* May a stage's folder hold cases of this stage? */
+static bool may_hold(const stage_row *folder, const stage_row *stage)
+{
+    return strcmp(folder->name, stage->name) == 0 ||
+           (stage->within && strcmp(folder->name, stage->within) == 0);
+}
+
 static void look_at_entry(const search *s, const stage_row *stage,
                           const char *folder, const char *name, int depth)
 {
@@ -184,8 +192,7 @@ static void look_at_entry(const search *s, const stage_row *stage,
     const stage_row *own = stage_of_folder(name);
     if (!s->only)
         look_at_folder(s, own ? own : stage, path, depth + 1);
-    else if (!own || own == s->only ||
-             (s->only->within && strcmp(own->name, s->only->within) == 0))
+    else if (!own || may_hold(own, s->only))
         look_at_folder(s, s->only, path, depth + 1);
 }
 
