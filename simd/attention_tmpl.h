@@ -30,33 +30,43 @@ INLINE void products_with_panels(float *y, size_t ldy, const float *x,
         .columns = ceil_div(positions, T2G_PANEL) * T2G_PANEL, .steps = d});
 }
 
-/* y[r] = fmaf(a[r][s], x[s], y[r]) for s < r: the terms of a block's own
- * positions that only its later queries have. y, x rows of d. */
+/* y[r] = fmaf(a[r][s], x[s], y[r]) for s < r: terms of a block's own positions,
+ * which only its later queries have. Rows of d; rows <= QUERIES. */
 INLINE void lower_triangle(float *y, size_t ldy, const float *a, size_t lda,
                            const float *x, size_t ldx, size_t rows, size_t d)
 {
     for (size_t j = 0; j < d; j += VEC)
-        for (size_t r = 1; r < rows; r++) {
+        UNROLL
+        for (size_t r = 1; r < QUERIES; r++) {
+            if (r >= rows)
+                continue;
             float *yr = y + r * ldy + j;
             vec sum = vec_load_n(yr, d - j);
-                for (size_t s = 0; s < r; s++)
-                sum = vec_fma(vec_set1(a[r * lda + s]),
-                              vec_load_n(x + s * ldx + j, d - j), sum);
+            UNROLL
+            for (size_t s = 0; s < QUERIES - 1; s++)
+                if (s < r)
+                    sum = vec_fma(vec_set1(a[r * lda + s]),
+                                  vec_load_n(x + s * ldx + j, d - j), sum);
             vec_store_n(yr, sum, d - j);
         }
 }
 
-/* y[s] = fmaf(a[r][s], x[r], y[s]) for r >= s: the same terms the other way. */
+/* The same terms the other way: y[s] = fmaf(a[r][s], x[r], y[s]) for r > s. */
 INLINE void upper_triangle(float *y, size_t ldy, const float *a, size_t lda,
                            const float *x, size_t ldx, size_t rows, size_t d)
 {
     for (size_t j = 0; j < d; j += VEC)
-        for (size_t s = 0; s < rows; s++) {
+        UNROLL
+        for (size_t s = 0; s < QUERIES - 1; s++) {
+            if (s + 1 >= rows)
+                continue;
             float *ys = y + s * ldy + j;
             vec sum = vec_load_n(ys, d - j);
-                for (size_t r = s; r < rows; r++)
-                sum = vec_fma(vec_set1(a[r * lda + s]),
-                              vec_load_n(x + r * ldx + j, d - j), sum);
+            UNROLL
+            for (size_t r = 1; r < QUERIES; r++)
+                if (r > s && r < rows)
+                    sum = vec_fma(vec_set1(a[r * lda + s]),
+                                  vec_load_n(x + r * ldx + j, d - j), sum);
             vec_store_n(ys, sum, d - j);
         }
 }
@@ -71,12 +81,8 @@ INLINE void weighted_sums(float *y, size_t ldy, const float *a, size_t lda,
         .c = y, .ldc = ldy, .a = a, .a_row = lda, .a_step = 1, .b = x,
         .ldb = ldx, .accumulate = accumulate, .rows = rows, .columns = d,
         .steps = seen});
-    a += seen;
-    x += seen * ldx;
-    if (own && rows == QUERIES) /* unrolled */
-        lower_triangle(y, ldy, a, lda, x, ldx, QUERIES, d);
-    else if (own)
-        lower_triangle(y, ldy, a, lda, x, ldx, rows, d);
+    if (own)
+        lower_triangle(y, ldy, a + seen, lda, x + seen * ldx, ldx, rows, d);
 }
 
 /* y[j] += sum of a[r][j] x[r] over the queries r that see position j: all of
@@ -89,20 +95,34 @@ INLINE void add_transposed(float *y, size_t ldy, const float *a, size_t lda,
         .c = y, .ldc = ldy, .a = a, .a_row = 1, .a_step = lda, .b = x,
         .ldb = ldx, .accumulate = true, .rows = seen, .columns = d,
         .steps = rows});
-    y += seen * ldy;
-    a += seen + lda;
-    x += ldx;
-    if (own && rows == QUERIES) /* unrolled */
-        upper_triangle(y, ldy, a, lda, x, ldx, QUERIES - 1, d);
-    else if (own)
-        upper_triangle(y, ldy, a, lda, x, ldx, rows - 1, d);
+    if (own)
+        upper_triangle(y + seen * ldy, ldy, a + seen, lda, x, ldx, rows, d);
 }
 
-/* x = x * factor */
+/* Rows of scratch are worked on to the end of the last group of lanes. */
+INLINE size_t whole_groups(size_t n)
+{
+    return ceil_div(n, LANES) * LANES;
+}
+
 INLINE void multiply(float *x, float factor, size_t n)
 {
-    for (size_t j = 0; j < n; j += VEC)
-        vec_store_n(x + j, vec_load_n(x + j, n - j) * vec_set1(factor), n - j);
+    for (size_t j = 0; j < whole_groups(n); j += VEC)
+        vec_store(x + j, vec_load(x + j) * vec_set1(factor));
+}
+
+/* x = scale * x; returns the maximum. After the last element x becomes -inf: its
+ * exponential is the +0 that the last group of a lane sum takes. */
+INLINE float scale_scores(float *x, float scale, size_t n)
+{
+    vec least = vec_set1(-INFINITY), m = least;
+    for (size_t j = 0; j < whole_groups(n); j += VEC) {
+        vec score = vec_load(x + j) * vec_set1(scale);
+        score = vec_keep_n(score, excess(n, j), least);
+        vec_store(x + j, score);
+        m = vec_max(score, m);
+    }
+    return first_of_zeros(vec_maximum(m), x, n);
 }
 
 INLINE float lane_sum(const float *x, size_t n)
@@ -112,20 +132,20 @@ INLINE float lane_sum(const float *x, size_t n)
     return lanes_fold(s);
 }
 
-/* Scores of a block, before scaling, become probabilities; row r has seen + r
- * of them. statistics[r] = (m, 1/l). One step for all rows after the other: the
- * rows' long reductions overlap. */
+/* Products q . k of a block become probabilities; row r has seen + r of them.
+ * statistics[r] = (m, 1/l). One step for all rows after the other, so that the
+ * long reductions of rows overlap. */
 INLINE void softmax(float *p, size_t ldp, size_t rows, size_t seen, float scale,
                     float (*statistics)[2])
 {
-    for (size_t r = 0; r < rows; r++) {
-        multiply(p + r * ldp, scale, seen + r);
-        statistics[r][0] = maximum(p + r * ldp, seen + r);
-    }
     for (size_t r = 0; r < rows; r++)
-        exp_shifted(p + r * ldp, p + r * ldp, statistics[r][0], seen + r);
+        statistics[r][0] = scale_scores(p + r * ldp, scale, seen + r);
     for (size_t r = 0; r < rows; r++)
-        statistics[r][1] = 1.0f / lane_sum(p + r * ldp, seen + r);
+        exp_shifted(p + r * ldp, p + r * ldp, statistics[r][0],
+                    whole_groups(seen + r));
+    for (size_t r = 0; r < rows; r++)
+        statistics[r][1] =
+            1.0f / lane_sum(p + r * ldp, whole_groups(seen + r));
     for (size_t r = 0; r < rows; r++)
         multiply(p + r * ldp, statistics[r][1], seen + r);
 }
@@ -154,9 +174,9 @@ INLINE void probabilities(float *p, size_t n, float scale,
                           const float statistics[2])
 {
     vec m = vec_set1(statistics[0]), inverse = vec_set1(statistics[1]);
-    for (size_t j = 0; j < n; j += VEC) {
-        vec score = vec_load_n(p + j, n - j) * vec_set1(scale);
-        vec_store_n(p + j, vec_exp(score - m) * inverse, n - j);
+    for (size_t j = 0; j < whole_groups(n); j += VEC) {
+        vec score = vec_load(p + j) * vec_set1(scale);
+        vec_store(p + j, vec_exp(score - m) * inverse);
     }
 }
 
@@ -164,10 +184,9 @@ INLINE void probabilities(float *p, size_t n, float scale,
 INLINE void score_gradients(float *dp, const float *p, float D, size_t n,
                             float scale)
 {
-    for (size_t j = 0; j < n; j += VEC) {
-        vec d = vec_load_n(dp + j, n - j) - vec_set1(D);
-        vec ds = (vec_load_n(p + j, n - j) * d) * vec_set1(scale);
-        vec_store_n(dp + j, ds, n - j);
+    for (size_t j = 0; j < whole_groups(n); j += VEC) {
+        vec d = vec_load(dp + j) - vec_set1(D);
+        vec_store(dp + j, (vec_load(p + j) * d) * vec_set1(scale));
     }
 }
 

@@ -116,30 +116,9 @@ INLINE float lanes_dot(const float *a, const float *b, size_t n)
     return lanes_fold(s);
 }
 
-/* max x over whole vectors, n >= VEC; four chains hide the latency. */
-INLINE float maximum_of_vectors(const float *x, size_t n)
+/* top as a loop over x finds it: of zeros of both signs the first. */
+INLINE float first_of_zeros(float top, const float *x, size_t n)
 {
-    vec last = vec_max(vec_load(x + n - VEC), vec_set1(-INFINITY));
-    vec m[4] = {last, last, last, last};
-    size_t j = 0;
-    for (; j + 4 * VEC <= n; j += 4 * VEC)
-        UNROLL
-        for (size_t i = 0; i < 4; i++)
-            m[i] = vec_max(vec_load(x + j + i * VEC), m[i]);
-    for (; j + VEC <= n; j += VEC)
-        m[0] = vec_max(vec_load(x + j), m[0]);
-    return vec_maximum(vec_max(vec_max(m[0], m[1]), vec_max(m[2], m[3])));
-}
-
-/* max x, a NaN left out; of zeros of both signs the first, as a loop has it. */
-INLINE float maximum(const float *x, size_t n)
-{
-    float top = -INFINITY;
-    if (n >= VEC)
-        top = maximum_of_vectors(x, n);
-    else
-        for (size_t j = 0; j < n; j++)
-            top = x[j] > top ? x[j] : top;
     for (size_t j = 0; top == 0.0f && j < n; j++)
         if (x[j] == 0.0f)
             return x[j];

@@ -1,6 +1,23 @@
 /* Log-softmax of one row of logits: normaliser, entropy, KL, gradient. */
 #include "kernels_tmpl.h"
 
+/* max z, a NaN left out; four chains hide the latency. */
+INLINE float maximum(const float *z, size_t n)
+{
+    vec least = vec_set1(-INFINITY), m[4] = {least, least, least, least};
+    size_t j = 0;
+    for (; j + 4 * VEC <= n; j += 4 * VEC)
+        UNROLL
+        for (size_t i = 0; i < 4; i++)
+            m[i] = vec_max(vec_load(z + j + i * VEC), m[i]);
+    for (; j < n; j += VEC) {
+        vec last = vec_keep_n(vec_load_n(z + j, n - j), n - j, least);
+        m[0] = vec_max(last, m[0]);
+    }
+    m[0] = vec_max(vec_max(m[0], m[1]), vec_max(m[2], m[3]));
+    return first_of_zeros(vec_maximum(m[0]), z, n);
+}
+
 /* Exponentials at a time. A call spills the lanes of a sum, so several go before
  * their terms are added; few, so that the sum overlaps with the next ones. */
 enum { CHUNK = 4 * LANES };

@@ -50,6 +50,14 @@ static inline void vec_store_n(float *p, vec v, size_t n)
         vec_store(p, v);
 }
 
+/* The first n lanes of v, or all if n >= VEC; the others of `other`. */
+static inline vec vec_keep_n(vec v, size_t n, vec other)
+{
+    return n < VEC ? _mm256_blendv_ps(other, v,
+                                      _mm256_castsi256_ps(vec_first(n)))
+                   : v;
+}
+
 static inline vec vec_set1(float x)
 {
     return _mm256_set1_ps(x);

@@ -49,6 +49,12 @@ static inline void vec_store_n(float *p, vec v, size_t n)
         vec_store(p, v);
 }
 
+/* The first n lanes of v, or all if n >= VEC; the others of `other`. */
+static inline vec vec_keep_n(vec v, size_t n, vec other)
+{
+    return n < VEC ? _mm512_mask_mov_ps(other, vec_first(n), v) : v;
+}
+
 static inline vec vec_set1(float x)
 {
     return _mm512_set1_ps(x);

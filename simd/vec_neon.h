@@ -61,6 +61,13 @@ static inline void vec_store_n(float *p, vec v, size_t n)
         vst1q_lane_f32(p + 2, v, 2);
 }
 
+/* The first n lanes of v, or all if n >= VEC; the others of `other`. */
+static inline vec vec_keep_n(vec v, size_t n, vec other)
+{
+    static const uint32_t window[2 * VEC] = {~0u, ~0u, ~0u, ~0u};
+    return n < VEC ? vbslq_f32(vld1q_u32(window + VEC - n), v, other) : v;
+}
+
 static inline vec vec_set1(float x)
 {
     return vdupq_n_f32(x);

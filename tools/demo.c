@@ -17,7 +17,7 @@ static const demo_scale full = {
     .hidden = 128, .layers = 3, .heads = 4, .intermediate = 344, .vocab = 1024,
     .tokenizer_texts = 3000,
     .sft_steps = 450, .sft_batch = 32, .sft_rate = 2e-3,
-    .rm_sampled = 4000, .rm_spoiled = 24000, .rm_steps = 1500, .rm_batch = 24,
+    .rm_sampled = 4000, .rm_spoiled = 24000, .rm_steps = 1400, .rm_batch = 24,
     .rm_rate = 1.5e-3, .rm_eval = 300,
     .rl_steps = 20, .rl_batch = 96, .rl_minibatch = 48, .rl_epochs = 2,
     .t2g_rate = 3e-4, .ppo_rate = 6e-4, .held_out = 400, .rewards = "model"};
@@ -312,7 +312,7 @@ static t2g_status stage_rl(demo_run *d, int arm)
                 number((double)z->rl_steps), "--batch-size",
                 number((double)z->rl_batch), "--mini-batch-size",
                 number((double)z->rl_minibatch), "--ppo-epochs",
-                number((double)z->rl_epochs), "--lam", t2g ? "0.7" : "1",
+                number((double)z->rl_epochs), "--lam", t2g ? "0.95" : "1",
                 "--whiten", "scale", "--kl-coef", "0.05", "--reward-scale",
                 "0.1", "--vf-coef", "0.5", "--cliprange-value", "0",
                 "--fit-value-head", "--judge-max-new-tokens", "260",

@@ -64,6 +64,7 @@ typedef struct chart {
     size_t lines;
     double level; /* a horizontal line; NAN: none */
     const char *level_name;
+    bool loss; /* logarithmic if it spans much */
 } chart;
 
 /* Raw points pale, their running mean as a line. */

@@ -41,8 +41,8 @@ static size_t walk_to(walk *p, size_t raw)
     return p->at;
 }
 
-/* A policy samples bytes. Where they are no text, the record holds U+FFFD, which
- * has three, but its offsets count the one sampled: the last offset tells. */
+/* A policy samples bytes. Where they are no text, the record holds U+FFFD, of
+ * three bytes, but its offsets count the one sampled: the last offset tells. */
 static walk walk_over(const char *text, size_t n, size_t end)
 {
     size_t raw = n;
@@ -67,13 +67,14 @@ static double reward_of(const json_t *rewards, size_t i)
 static void put_token(t2g_writer *w, const char *text, size_t n, double reward,
                       double strongest)
 {
-    if (reward == 0) {
-        put_text(w, text, n);
+    if (reward == 0 && n == 0)
         return;
-    }
-    t2g_writer_printf(w, "<span class=%s style=\"--s:%.2f\" title=\"",
-                      reward > 0 ? "good" : "poor",
-                      0.12 + 0.48 * fabs(reward) / strongest);
+    put(w, "<span");
+    if (reward != 0)
+        t2g_writer_printf(w, " class=%s style=\"--s:%.2f\"",
+                          reward > 0 ? "good" : "poor",
+                          0.12 + 0.48 * fabs(reward) / strongest);
+    put(w, " title=\"");
     put_text(w, text, n);
     t2g_writer_printf(w, " %+.3g\">", reward);
     if (n > 0)
@@ -205,7 +206,8 @@ void report_examples(t2g_writer *w, const report_run *r)
     const json_t *before = NULL;
     put(w, "<h2>Examples</h2>\n");
     if (s->count == 0) {
-        put(w, "<p class=note>None: there is no samples.jsonl.</p>\n");
+        put(w, "<p class=note>None: samples.jsonl is missing or holds "
+               "none.</p>\n");
         return;
     }
     put(w, "<p>Each token is coloured by the reward it was given: "

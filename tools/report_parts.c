@@ -54,7 +54,7 @@ static void put_score(t2g_writer *w, const json_t *score, const char *key,
     double se = report_number(score, se_key);
     put_real(w, report_number(score, key), 3);
     if (!isnan(se))
-        t2g_writer_printf(w, " \xc2\xb1 %.3f", se);
+        t2g_writer_printf(w, " \xc2\xb1\xc2\xa0%.3f", se);
 }
 
 static void say_scores(t2g_writer *w, const report_run *r)
@@ -82,8 +82,8 @@ static void say_difference(t2g_writer *w, const json_t *a, const json_t *b)
                       report_number(b, "sampled_se"));
     if (isnan(d) || isnan(se))
         return;
-    t2g_writer_printf(w, "Text2Grad minus PPO is %+.3f \xc2\xb1 %.3f, %s two "
-                      "standard errors. ", d, se,
+    t2g_writer_printf(w, "Text2Grad minus PPO is %+.3f \xc2\xb1\xc2\xa0%.3f, "
+                      "%s two standard errors. ", d, se,
                       fabs(d) > 2 * se ? "more than" : "within");
 }
 
@@ -176,8 +176,8 @@ void report_results(t2g_writer *w, const report_run *r)
         any |= r->arm[i].score != NULL;
     put(w, "<h2>Result</h2>\n");
     if (!any) {
-        put(w, "<p class=note>No held-out accuracies: there is no result.json "
-               "with them.</p>\n");
+        put(w, "<p class=note>No held-out accuracies: result.json is missing "
+               "or holds none.</p>\n");
         return;
     }
     put(w, "<div class=wide><table><tr><th></th><th>sampled</th><th>greedy</th>"
@@ -188,10 +188,10 @@ void report_results(t2g_writer *w, const report_run *r)
             result_row(w, &r->arm[i]);
     put(w, "</table></div>\n<p class=note>Accuracy on held-out messages by the "
            "true checker, \xc2\xb1 standard error. Missing, repeated, "
-           "invented: facts a sampled summary. KL: nats a response to the supervised "
-           "policy, at the last step. Sampled accuracy also rises when a "
-           "policy only becomes surer of what it knew; greedy accuracy does "
-           "not.</p>\n<div class=charts>");
+           "invented: facts a sampled summary. KL: nats a response to the "
+           "supervised policy, at the last step. Sampled accuracy also rises "
+           "when a policy only becomes surer of what it knew; greedy accuracy "
+           "does not.</p>\n<div class=charts>");
     intervals_write(w, r);
     put(w, "</div>\n");
 }
@@ -204,7 +204,7 @@ typedef struct curve_kind {
 
 static const curve_kind rl_curve[] = {
     {"accuracy", "True accuracy",
-     "What the true checker says of the samples; no policy is trained on it."},
+     "Share of the facts in the samples that are right, by the true checker."},
     {"score", "Reward given",
      "Sum of the token rewards of a response. Where it keeps rising while the "
      "true accuracy falls, the policy exploits its judge."},
@@ -235,7 +235,7 @@ static t2g_status draw_arms(t2g_writer *w, const report_run *r,
     }
     const report_arm *start = report_find(r, "sft");
     chart c = {k->title, k->note, "samples", line, n, NAN,
-               "supervised, held out"};
+               "supervised, held out", false};
     if (start && strcmp(k->key, "accuracy") == 0)
         c.level = report_number(start->score, "sampled");
     if (s == T2G_OK)
@@ -252,7 +252,8 @@ static t2g_status draw_loss(t2g_writer *w, const report_run *r,
     series s;
     T2G_TRY(series_read(&s, &r->metrics, "stage", stage, "step", key));
     s.name = NULL; /* the title has it */
-    chart c = {title, note, "updates", &s, 1, NAN, NULL};
+    chart c = {title, note, "updates", &s, 1, NAN, NULL,
+               strcmp(key, "loss") == 0};
     chart_write(w, &c);
     series_free(&s);
     return T2G_OK;
@@ -341,8 +342,8 @@ t2g_status report_curves(t2g_writer *w, const report_run *r)
     if (report_last(r, "sft") || report_last(r, "reward model"))
         return supervised_curves(w, r);
     if (!learned)
-        put(w, "<h2>Learning curves</h2>\n<p class=note>None: there is no "
-               "metrics.jsonl with them.</p>\n");
+        put(w, "<h2>Learning curves</h2>\n<p class=note>None: metrics.jsonl is "
+               "missing or holds none.</p>\n");
     return T2G_OK;
 }
 
@@ -372,11 +373,11 @@ void report_reward_model(t2g_writer *w, const report_run *r)
         put(w, "</td></tr>\n");
     }
     put(w, "</table></div>\n<p class=note>Tokens it calls good or poor against "
-           "those the true checker does. Of ");
+           "those that the held-out critiques do. Of ");
     put_real(w, report_number(q, "responses"), 0);
     put(w, " responses it marked ");
     put_real(w, 100 * report_number(q, "exact"), 1);
-    put(w, " % exactly as the checker; ");
+    put(w, " % exactly as they do; ");
     put_real(w, 100 * report_number(q, "unparsed"), 1);
     put(w, " % of its replies could not be read.</p>\n");
 }
@@ -392,17 +393,18 @@ static double tokens_a_second(const report_run *r, const char *stage)
     return seconds > 0 ? report_number(last, "tokens") / seconds : NAN;
 }
 
-static void cost_row(t2g_writer *w, const char *name, double seconds,
-                     double most, double rate)
+static void cost_row(t2g_writer *w, const report_run *r, const char *stage,
+                     double seconds, double most)
 {
+    const report_arm *arm = report_find(r, stage);
     put(w, "<tr><th>");
-    put_string(w, name);
+    put_string(w, arm ? arm->name : stage);
     put(w, "</th><td>");
     put_real(w, seconds, 1);
     t2g_writer_printf(w, "</td><td class=bar><span style=\"width:%.1f%%\">"
                       "</span></td><td>",
                       seconds > 0 && most > 0 ? 100 * seconds / most : 0);
-    put_real(w, rate, 0);
+    put_real(w, tokens_a_second(r, stage), 0);
     put(w, "</td></tr>\n");
 }
 
@@ -454,8 +456,8 @@ static spent arm_spent(const report_run *r, const report_arm *a)
 static void arm_costs(t2g_writer *w, const report_run *r)
 {
     put(w, "<div class=wide><table><tr><th>seconds of the steps</th>"
-           "<th>sampling</th><th>judging</th><th>updating</th><th>sampled "
-           "tokens/s</th></tr>\n");
+           "<th>sampling</th><th>judging</th><th>updating</th><th>tokens/s "
+           "sampled</th></tr>\n");
     for (size_t i = 0; i < r->arms; i++) {
         const report_arm *a = &r->arm[i];
         if (!a->last)
@@ -497,10 +499,9 @@ void report_cost(t2g_writer *w, const report_run *r)
     put(w, "<h2>Cost</h2>\n");
     if (total > 0) {
         put(w, "<div class=wide><table class=cost><tr><th>stage</th><th>"
-               "seconds</th><th></th><th>trained tokens/s</th></tr>\n");
+               "seconds</th><th></th><th>tokens/s trained</th></tr>\n");
         json_object_foreach(seconds, name, value)
-            cost_row(w, name, report_number(seconds, name), most,
-                     tokens_a_second(r, name));
+            cost_row(w, r, name, report_number(seconds, name), most);
         put(w, "<tr class=total><th>in all</th><td>");
         put_real(w, total, 1);
         put(w, "</td><td></td><td></td></tr></table></div>\n");

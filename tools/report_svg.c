@@ -140,9 +140,12 @@ void series_free(series *s)
 
 /* --- axes ----------------------------------------------------------------- */
 
+enum { MOST_TICKS = 24 };
+
 typedef struct axis {
-    double first, step; /* value of the first tick, and between ticks */
+    double tick[MOST_TICKS];
     size_t ticks;
+    bool logarithmic;
     double from, to; /* pixels of the first and the last tick */
 } axis;
 
@@ -163,34 +166,75 @@ static double round_step(double x)
     return power * (m <= 1 ? 1 : m <= 2 ? 2 : m <= 5 ? 5 : 10);
 }
 
-/* About `wanted` round steps that hold the range. */
-static axis axis_of(range r, double wanted, double from, double to)
+/* About five round steps, none below `least`, that hold the range. */
+static axis linear_axis(range r, double least, double from, double to)
 {
+    axis a = {.from = from, .to = to};
     double size = fmax(fabs(r.low), fabs(r.high));
     if (r.high - r.low <= 1e-6 * size) { /* one value: make room round it */
         r.low -= 0.1 * size;
         r.high += size > 0 ? 0.1 * size : 1;
     }
-    double step = round_step((r.high - r.low) / wanted);
+    double step = fmax(round_step((r.high - r.low) / 5), least);
     double low = floor(r.low / step + 1e-9), high = ceil(r.high / step - 1e-9);
-    return (axis){low * step, step, (size_t)lround(high - low) + 1, from, to};
+    while (a.ticks < MOST_TICKS && low + (double)a.ticks <= high) {
+        a.tick[a.ticks] = (low + (double)a.ticks) * step;
+        a.ticks++;
+    }
+    return a;
+}
+
+/* Number t of ..., 0.5, 1, 2, 5, 10, ...; number 0 is 1. */
+static double log_tick(int t)
+{
+    static const double digit[] = {1, 2, 5};
+    int decade = (int)floor(t / 3.0);
+    return digit[t - 3 * decade] * pow(10, decade);
+}
+
+/* The last of those ticks that is not above x. */
+static int log_tick_below(double x)
+{
+    int t = 3 * ((int)floor(log10(x)) + 1);
+    while (log_tick(t) > x)
+        t--;
+    return t;
+}
+
+/* Ticks 1, 2, 5, 10, ... or, where these were too many, powers of ten. */
+static axis log_axis(range r, double from, double to)
+{
+    axis a = {.from = from, .to = to, .logarithmic = true};
+    int low = log_tick_below(r.low), high = log_tick_below(r.high), step = 1;
+    high += log_tick(high) < r.high;
+    if (high - low > 9) {
+        step = 3;
+        low = 3 * (int)floor(low / 3.0);
+        high = 3 * (int)ceil(high / 3.0);
+    }
+    while (a.ticks < MOST_TICKS && low <= high) {
+        a.tick[a.ticks++] = log_tick(low);
+        low += step;
+    }
+    return a;
 }
 
 static double pixel(const axis *a, double x)
 {
-    double share = (x - a->first) / (a->step * (double)(a->ticks - 1));
+    double low = a->tick[0], high = a->tick[a->ticks - 1];
+    double share = a->logarithmic ? log10(x / low) / log10(high / low)
+                                  : (x - low) / (high - low);
     return a->from + share * (a->to - a->from);
 }
 
 /* A tick's value with the digits that tell it from its neighbours. */
-static void put_tick(t2g_writer *w, const axis *a, size_t i, double *value)
+static void put_tick(t2g_writer *w, const axis *a, size_t i)
 {
-    double x = a->first + (double)i * a->step;
-    if (fabs(x) < a->step / 2)
-        x = 0;
-    *value = x;
-    double digits = -floor(log10(a->step) + 1e-9);
-    if (a->step >= 1e-4 && fabs(x) < 1e6)
+    double x = a->tick[i], step = a->tick[1] - a->tick[0];
+    double digits = -floor(log10(step) + 1e-9);
+    if (a->logarithmic)
+        t2g_writer_printf(w, "%g", x);
+    else if (step >= 1e-4 && fabs(x) < 1e6)
         t2g_writer_printf(w, "%.*f", digits > 0 ? (int)digits : 0, x);
     else
         t2g_writer_printf(w, "%.*g", x == 0 ? 1 :
@@ -205,11 +249,11 @@ enum { WIDTH = 480, HEIGHT = 250, LEFT = 56, RIGHT = 464, TOP = 10,
 static void y_axis_write(t2g_writer *w, const axis *y)
 {
     for (size_t i = 0; i < y->ticks; i++) {
-        double value, at = pixel(y, y->first + (double)i * y->step);
+        double at = pixel(y, y->tick[i]);
         t2g_writer_printf(w, "<path class=grid d=\"M%d %.1fH%d\"/><text x=%d "
                           "y=%.1f text-anchor=end>", LEFT, at, RIGHT, LEFT - 7,
                           at + 4);
-        put_tick(w, y, i, &value);
+        put_tick(w, y, i);
         put(w, "</text>\n");
     }
 }
@@ -220,11 +264,11 @@ static void x_axis_write(t2g_writer *w, const axis *x, int bottom,
     t2g_writer_printf(w, "<path class=axis d=\"M%.1f %dH%.1f\"/>\n", x->from,
                       bottom, x->to);
     for (size_t i = 0; i < x->ticks; i++) {
-        double value, at = pixel(x, x->first + (double)i * x->step);
+        double at = pixel(x, x->tick[i]);
         t2g_writer_printf(w, "<path class=axis d=\"M%.1f %dv5\"/><text x=%.1f "
                           "y=%d text-anchor=middle>", at, bottom, at,
                           bottom + 18);
-        put_tick(w, x, i, &value);
+        put_tick(w, x, i);
         put(w, "</text>\n");
     }
     t2g_writer_printf(w, "<text x=%.1f y=%d text-anchor=middle>",
@@ -283,8 +327,10 @@ void chart_write(t2g_writer *w, const chart *c)
         return; /* nothing to draw */
     if (!isnan(c->level))
         widen(&of_y, c->level);
-    axis x = axis_of(of_x, 5, LEFT, RIGHT - 8);
-    axis y = axis_of(of_y, 5, BOTTOM, TOP);
+    bool wide = c->loss && of_y.low > 0 && of_y.high > 20 * of_y.low;
+    axis x = linear_axis(of_x, 1, LEFT, RIGHT - 8);
+    axis y = wide ? log_axis(of_y, BOTTOM, TOP)
+                  : linear_axis(of_y, 0, BOTTOM, TOP);
     put(w, "<figure><figcaption>");
     put_string(w, c->title);
     put(w, "</figcaption>\n");
@@ -303,6 +349,8 @@ void chart_write(t2g_writer *w, const chart *c)
         line_write(w, &c->line[k], &x, &y);
     put(w, "</svg>\n<p class=note>");
     put_string(w, c->note);
+    if (wide)
+        put(w, " Logarithmic scale.");
     put(w, "</p></figure>\n");
 }
 
@@ -346,7 +394,7 @@ void intervals_write(t2g_writer *w, const report_run *r)
     }
     if (all.high < all.low)
         return;
-    axis x = axis_of(all, 5, NAMES, RIGHT - 8);
+    axis x = linear_axis(all, 0, NAMES, RIGHT - 8);
     int bottom = TOP + ROW * (int)rows, row = 0;
     t2g_writer_printf(w, "<figure><figcaption>Held-out accuracy</figcaption>"
                       "<svg class=chart viewBox=\"0 0 %d %d\" role=img "
@@ -354,7 +402,7 @@ void intervals_write(t2g_writer *w, const report_run *r)
                       WIDTH, bottom + 44);
     for (size_t i = 0; i < x.ticks; i++)
         t2g_writer_printf(w, "<path class=grid d=\"M%.1f %dV%d\"/>",
-                          pixel(&x, x.first + (double)i * x.step), TOP, bottom);
+                          pixel(&x, x.tick[i]), TOP, bottom);
     for (size_t i = 0; i < r->arms; i++) {
         const report_arm *a = &r->arm[i];
         if (!a->score)

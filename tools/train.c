@@ -210,11 +210,15 @@ static json_t *metrics_of(const run_state *r, const t2g_rl_report *p)
     return o;
 }
 
+/* The step's first responses; JSON holds no bytes that are not UTF-8, and byte
+ * ranges must fit the text, so such responses are left out. */
 static t2g_status write_samples(run_state *r, const t2g_rl_report *p)
 {
     for (size_t i = 0; i < p->rows && i < r->o->log_samples; i++) {
         const t2g_rollout *w = &p->rollout[i];
         const t2g_judgement *j = &r->judged[i];
+        if (t2g_utf8_invalid(w->text, w->text_length) != w->text_length)
+            continue;
         json_t *offset = json_array(), *reward = json_array();
         for (size_t k = 0; k < w->response_count; k++) {
             json_array_append_new(offset,
@@ -226,8 +230,8 @@ static t2g_status write_samples(run_state *r, const t2g_rl_report *p)
         json_t *line = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arm",
                                  algorithm_names[r->o->algorithm], "step",
                                  (json_int_t)p->step, "prompt",
-                                 t2g_json_text(j->prompt, j->prompt_length),
-                                 "response", t2g_json_text(w->text,
+                                 json_stringn(j->prompt, j->prompt_length),
+                                 "response", json_stringn(w->text,
                                                           w->text_length),
                                  "offsets", offset, "rewards", reward);
         t2g_status s = line ? t2g_critique_to_record(&j->critique, line)

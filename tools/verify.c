@@ -33,7 +33,7 @@ static const stage_row stages[] = {
     {"ppo", "ppo", verify_ppo, NULL},
     {"model", "model", verify_model, NULL},
     {"generate", "generation", verify_model, "model"},
-    {"baselines", "baselines", NULL, NULL},
+    {"baselines", "baselines", verify_ppo, NULL},
     {"metrics", "metrics", verify_metrics, NULL},
     {"kernels", "kernels", verify_kernels_stage, NULL},
 };

@@ -239,11 +239,12 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
 static json_t *span_json(const t2g_span *s)
 {
     json_t *text = t2g_json_text(s->text, s->length);
-    bool plain = s->start == T2G_NO_OFFSET && !s->note &&
-                 fabs(s->score) == 1;
-    if (plain || !text)
+    bool plain = fabs(s->score) == 1; /* the list says it */
+    if (!text || (plain && s->start == T2G_NO_OFFSET && !s->note))
         return text;
-    json_t *o = json_pack("{s:o, s:f}", "text", text, "score", s->score);
+    json_t *o = json_pack("{s:o}", "text", text);
+    if (!plain)
+        json_object_set_new(o, "score", json_real(s->score));
     if (s->start != T2G_NO_OFFSET) {
         json_object_set_new(o, "start", json_integer((json_int_t)s->start));
         json_object_set_new(o, "end", json_integer((json_int_t)s->end));

@@ -26,7 +26,7 @@ static const char *const places[] = {
 static const char *const hosts[] = {
     "Kate", "Maya", "Tom", "Anna", "Ben", "Carl", "Dora", "Emma", "Fred",
     "Greta", "Hugo", "Ida", "Jack", "Lena", "Mark", "Nora", "Oscar", "Paul",
-    "Rosa", "Sam", "Tina", "Vera", "Will", "Zoe"};
+    "Rosa", "Sam", "Tina", "Vera", "Walt", "Zoe"};
 static const char *const prices[] = {"2", "3", "4", "5", "6", "8", "9", "10",
                                      "12", "15", "18", "20", "25", "30"};
 static const char *const items[] = {

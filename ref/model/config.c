@@ -28,19 +28,18 @@ static t2g_status wrong(const reader *r, const char *key, const char *expected)
     return s;
 }
 
-/* A whole number in [min, max]; absent: *out keeps its default, unless it is
- * required. */
+/* A size. Absent: *out keeps its default, unless it is required. */
 static t2g_status whole(const reader *r, const char *key, bool required,
-                        size_t min, size_t *out)
+                        size_t *out)
 {
     const json_t *v = json_object_get(r->root, key);
     if (absent(v))
         return required ? t2g_fail(T2G_ERR_FORMAT, "%s: '%s' is missing",
                                    r->path, key)
                         : T2G_OK;
-    if (!json_is_integer(v) || json_integer_value(v) < (json_int_t)min ||
+    if (!json_is_integer(v) || json_integer_value(v) < 1 ||
         json_integer_value(v) > (json_int_t)1 << 40)
-        return wrong(r, key, min ? "an integer of at least 1" : "an integer");
+        return wrong(r, key, "an integer from 1 to 2^40");
     *out = (size_t)json_integer_value(v);
     return T2G_OK;
 }
@@ -54,6 +53,13 @@ static t2g_status real(const reader *r, const char *key, double *out)
         return wrong(r, key, "a number");
     *out = json_number_value(v);
     return T2G_OK;
+}
+
+static t2g_status above_zero(const reader *r, const char *key, double *out)
+{
+    T2G_TRY(real(r, key, out));
+    bool given = !absent(json_object_get(r->root, key));
+    return given && !(*out > 0) ? wrong(r, key, "more than 0") : T2G_OK;
 }
 
 static t2g_status flag(const reader *r, const char *key, bool *out)
@@ -77,7 +83,7 @@ static t2g_status refuse(const reader *r, const char *key)
     return s;
 }
 
-/* --- what kind of model ------------------------------------------------------- */
+/* --- what kind of model ------------------------------------------------- */
 
 static t2g_status check_family(const reader *r)
 {
@@ -123,7 +129,7 @@ static t2g_status check_unsupported(const reader *r)
     return T2G_OK;
 }
 
-/* --- rotary settings -------------------------------------------------------------- */
+/* --- rotary settings ---------------------------------------------------- */
 
 /* The object that holds them: rope_scaling, else rope_parameters, else none. */
 static t2g_status rope_object(const reader *r, reader *out)
@@ -199,8 +205,8 @@ static t2g_status original_length(const reader *r, const reader *s,
 {
     static const char key[] = "original_max_position_embeddings";
     size_t n = c->max_position_embeddings;
-    T2G_TRY(whole(s, key, false, 1, &n));
-    T2G_TRY(whole(r, key, false, 1, &n));
+    T2G_TRY(whole(s, key, false, &n));
+    T2G_TRY(whole(r, key, false, &n));
     c->rope_original = (double)n;
     return T2G_OK;
 }
@@ -216,16 +222,16 @@ static t2g_status rope_values(const reader *r, const reader *s, t2g_config *c)
         T2G_TRY(whole(s, "original_max_position_embeddings",
                       absent(json_object_get(
                           r->root, "original_max_position_embeddings")),
-                      1, &n));
+                      &n));
     }
     if (c->rope_type == T2G_ROPE_LLAMA3 || c->rope_type == T2G_ROPE_YARN)
         T2G_TRY(original_length(r, s, c));
     if (c->rope_type == T2G_ROPE_YARN) {
         c->rope_factor = (double)c->max_position_embeddings / c->rope_original;
         T2G_TRY(real(s, "factor", &c->rope_factor));
-        T2G_TRY(real(s, "attention_factor", &c->rope_attention_factor));
-        T2G_TRY(real(s, "beta_fast", &c->rope_beta_fast));
-        T2G_TRY(real(s, "beta_slow", &c->rope_beta_slow));
+        T2G_TRY(above_zero(s, "attention_factor", &c->rope_attention_factor));
+        T2G_TRY(above_zero(s, "beta_fast", &c->rope_beta_fast));
+        T2G_TRY(above_zero(s, "beta_slow", &c->rope_beta_slow));
         T2G_TRY(real(s, "mscale", &c->rope_mscale));
         T2G_TRY(real(s, "mscale_all_dim", &c->rope_mscale_all_dim));
         T2G_TRY(flag(s, "truncate", &c->rope_truncate));
@@ -257,7 +263,7 @@ static t2g_status read_rope(const reader *r, t2g_config *c)
     return T2G_OK;
 }
 
-/* --- frequencies -------------------------------------------------------------------- */
+/* --- frequencies -------------------------------------------------------- */
 
 static const double pi = 3.14159265358979323846;
 
@@ -333,7 +339,7 @@ t2g_status t2g_rope_frequencies(const t2g_config *c, float *inv_freq,
     return T2G_OK;
 }
 
-/* --- tokens ---------------------------------------------------------------------------- */
+/* --- tokens ------------------------------------------------------------- */
 
 static t2g_status token(const reader *r, const char *key, const json_t *v,
                         const t2g_config *c, int64_t *out)
@@ -372,27 +378,22 @@ static t2g_status tokens(const reader *r, t2g_config *c)
     return T2G_OK;
 }
 
-/* --- the whole file ---------------------------------------------------------------------- */
+/* --- the whole file ----------------------------------------------------- */
 
 static t2g_status sizes(const reader *r, t2g_config *c)
 {
-    T2G_TRY(whole(r, "vocab_size", true, 1, &c->vocab_size));
-    T2G_TRY(whole(r, "hidden_size", true, 1, &c->hidden_size));
-    T2G_TRY(whole(r, "intermediate_size", true, 1, &c->intermediate_size));
-    T2G_TRY(whole(r, "num_hidden_layers", true, 1, &c->num_hidden_layers));
-    T2G_TRY(whole(r, "num_attention_heads", true, 1,
-                  &c->num_attention_heads));
+    T2G_TRY(whole(r, "vocab_size", true, &c->vocab_size));
+    T2G_TRY(whole(r, "hidden_size", true, &c->hidden_size));
+    T2G_TRY(whole(r, "intermediate_size", true, &c->intermediate_size));
+    T2G_TRY(whole(r, "num_hidden_layers", true, &c->num_hidden_layers));
+    T2G_TRY(whole(r, "num_attention_heads", true, &c->num_attention_heads));
     c->num_key_value_heads = c->num_attention_heads;
-    T2G_TRY(whole(r, "num_key_value_heads", false, 1,
+    T2G_TRY(whole(r, "num_key_value_heads", false,
                   &c->num_key_value_heads));
-    if (c->hidden_size % c->num_attention_heads)
-        return t2g_fail(T2G_ERR_FORMAT, "%s: 'hidden_size' %zu is no multiple "
-                        "of 'num_attention_heads' %zu", r->path,
-                        c->hidden_size, c->num_attention_heads);
     c->head_dim = c->hidden_size / c->num_attention_heads;
-    T2G_TRY(whole(r, "head_dim", false, 1, &c->head_dim));
+    T2G_TRY(whole(r, "head_dim", false, &c->head_dim));
     c->max_position_embeddings = 2048;
-    return whole(r, "max_position_embeddings", false, 1,
+    return whole(r, "max_position_embeddings", false,
                  &c->max_position_embeddings);
 }
 
@@ -452,6 +453,9 @@ t2g_status t2g_config_check(const t2g_config *c)
     if (!c->vocab_size || !c->hidden_size || !c->intermediate_size ||
         !c->num_hidden_layers || !A || !K)
         return t2g_fail(T2G_ERR_FORMAT, "a size of the configuration is 0");
+    if (c->hidden_size % A) /* even if head_dim is given, as transformers */
+        return t2g_fail(T2G_ERR_FORMAT, "'hidden_size' %zu is no multiple of "
+                        "'num_attention_heads' %zu", c->hidden_size, A);
     if (A % K)
         return t2g_fail(T2G_ERR_FORMAT, "'num_key_value_heads' %zu does not "
                         "divide 'num_attention_heads' %zu", K, A);

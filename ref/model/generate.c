@@ -187,7 +187,7 @@ static bool is_eos(const job *j, uint32_t id)
 static size_t take_prompt(job *j)
 {
     size_t r = NONE;
-#pragma omp critical(t2g_generate_job)
+#pragma omp critical
     if (j->status == T2G_OK && j->next < j->prompts->rows)
         r = j->next++;
     return r;
@@ -300,7 +300,7 @@ static t2g_status accept(generator *g, size_t rows, size_t *ended)
 static t2g_status report(job *j, size_t rows, size_t ended)
 {
     t2g_status s = T2G_OK;
-#pragma omp critical(t2g_generate_job)
+#pragma omp critical
     {
         j->done += ended;
         j->tokens += rows;
@@ -367,7 +367,7 @@ static void work(job *j, size_t slots)
     if (s == T2G_OK)
         s = run(&g);
     release(&g);
-#pragma omp critical(t2g_generate_job)
+#pragma omp critical
     if (s != T2G_OK && j->status == T2G_OK) {
         j->status = s;
         snprintf(j->message, sizeof j->message, "%.*s",
@@ -425,8 +425,9 @@ static t2g_status check_settings(job *j)
                         s->temperature);
     if (!(s->top_p >= 0 && s->top_p <= 1))
         return t2g_fail(T2G_ERR_ARG, "top_p %g, expected 0 to 1", s->top_p);
-    if (s->max_new_tokens == 0)
-        return t2g_fail(T2G_ERR_ARG, "max_new_tokens is 0");
+    if (s->max_new_tokens == 0 || s->max_new_tokens > UINT32_MAX)
+        return t2g_fail(T2G_ERR_ARG, "max_new_tokens %zu, expected 1 to %u",
+                        s->max_new_tokens, UINT32_MAX);
     for (size_t i = 0; i < j->eos_count; i++)
         if (j->eos[i] < 0 || j->eos[i] >= (int64_t)j->m->config.vocab_size)
             return t2g_fail(T2G_ERR_ARG, "end token %lld, the model knows 0 to "

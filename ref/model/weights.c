@@ -117,16 +117,21 @@ t2g_status t2g_model_new(t2g_model **out, const t2g_config *c,
     return T2G_OK;
 }
 
+static void release_param(t2g_param *p)
+{
+    t2g_free(p->weight);
+    t2g_free(p->grad);
+    t2g_free(p->forward);
+    t2g_free(p->backward);
+    *p = (t2g_param){0};
+}
+
 void t2g_model_free(t2g_model *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->params; i++) {
-        t2g_free(m->param[i].weight);
-        t2g_free(m->param[i].grad);
-        t2g_free(m->param[i].forward);
-        t2g_free(m->param[i].backward);
-    }
+    for (size_t i = 0; i < m->params; i++)
+        release_param(&m->param[i]);
     t2g_free(m->param);
     t2g_free(m->layer);
     t2g_free(m->inv_freq);
@@ -183,13 +188,29 @@ t2g_status t2g_model_init(t2g_model **out, const t2g_config *c,
     return T2G_OK;
 }
 
+/* The value head's parameters are the last ones; none of them stays behind when
+ * one could not be had. */
+static void drop_value_head(t2g_model *m)
+{
+    t2g_param *const part[] = {m->value_bias, m->value_weight};
+    for (size_t i = 0; i < 2; i++)
+        if (part[i]) {
+            release_param(part[i]);
+            m->params--;
+        }
+    m->value_bias = m->value_weight = NULL;
+}
+
 t2g_status t2g_model_new_value_head(t2g_model *m)
 {
     m->value_weight = add_param(m, "v_head.summary.weight", 1,
                                 m->config.hidden_size, true);
     if (m->value_weight)
         m->value_bias = add_param(m, "v_head.summary.bias", 1, 1, false);
-    return m->value_bias ? T2G_OK : T2G_ERR_MEMORY;
+    if (m->value_bias)
+        return T2G_OK;
+    drop_value_head(m);
+    return T2G_ERR_MEMORY;
 }
 
 static t2g_status make_trainable(t2g_param *p)
@@ -219,9 +240,10 @@ t2g_status t2g_model_add_value_head(t2g_model *m, uint64_t seed)
         else
             m->value_bias->weight[0] = (float)u;
     }
-    if (m->trainable) {
-        T2G_TRY(make_trainable(m->value_weight));
-        T2G_TRY(make_trainable(m->value_bias));
+    if (m->trainable && (make_trainable(m->value_weight) != T2G_OK ||
+                         make_trainable(m->value_bias) != T2G_OK)) {
+        drop_value_head(m);
+        return T2G_ERR_MEMORY;
     }
     t2g_model_pack(m);
     return T2G_OK;

@@ -154,6 +154,49 @@ static void critique_in_words_and_spans(void **state)
     t2g_critique_free(&c);
 }
 
+enum { MOST_BYTES = 512 };
+
+/* Rewards of the bytes of a response. */
+static void rewards_of(const char *response, const t2g_critique *c,
+                       float reward[MOST_BYTES])
+{
+    size_t n = strlen(response), offset[2 * MOST_BYTES];
+    t2g_alignment a;
+    assert_true(n <= MOST_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        offset[2 * i] = i;
+        offset[2 * i + 1] = i + 1;
+    }
+    assert_int_equal(t2g_align(&a, response, n, c, offset, n, NULL), T2G_OK);
+    memcpy(reward, a.delta, n * sizeof *reward);
+    t2g_alignment_free(&a);
+}
+
+/* What a reward model is taught has no offsets: the quotes alone must lead to the
+ * same rewards, repetitions included. */
+static void quotes_alone_suffice(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 1000; i++) {
+        t2g_buffer prompt = {0}, summary = {0}, reply = {0};
+        float want[MOST_BYTES], got[MOST_BYTES];
+        t2g_critique c, taught;
+        sample(i, 0, &t2g_facts_spoiled, &prompt, &summary);
+        check(prompt.data, summary.data, &c, NULL);
+        assert_int_equal(t2g_critique_format(&c, &reply), T2G_OK);
+        assert_int_equal(t2g_critique_parse(&taught, reply.data, reply.size),
+                         T2G_OK);
+        rewards_of(summary.data, &c, want);
+        rewards_of(summary.data, &taught, got);
+        assert_memory_equal(got, want, summary.size * sizeof *got);
+        t2g_critique_free(&c);
+        t2g_critique_free(&taught);
+        t2g_buffer_free(&prompt);
+        t2g_buffer_free(&summary);
+        t2g_buffer_free(&reply);
+    }
+}
+
 /* A policy may write anything. */
 static void responses_that_are_no_summaries(void **state)
 {
@@ -210,6 +253,7 @@ int main(void)
         cmocka_unit_test(the_message_depends_on_seed_and_number_alone),
         cmocka_unit_test(one_message_pinned),
         cmocka_unit_test(critique_in_words_and_spans),
+        cmocka_unit_test(quotes_alone_suffice),
         cmocka_unit_test(responses_that_are_no_summaries),
         cmocka_unit_test(other_posts_are_refused),
     };

@@ -234,6 +234,8 @@ static void configurations_are_refused_by_key(void **state)
         {"\"rope_scaling\": {\"type\": \"linear\"}", "factor", "rotary"},
         {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0}", "factor",
          "0"},
+        {"\"rope_scaling\": {\"type\": \"yarn\", \"beta_slow\": 0}",
+         "beta_slow", "0"},
         {"\"partial_rotary_factor\": 0.5", "partial_rotary_factor", "0.5"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -241,7 +243,7 @@ static void configurations_are_refused_by_key(void **state)
         json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i}", "model_type",
                                 "llama", "vocab_size", V, "hidden_size", H,
                                 "intermediate_size", 27, "num_hidden_layers", 2,
-                                "num_attention_heads", 4);
+                                "num_attention_heads", 2);
         snprintf(text, sizeof text, "{%s}", cases[i][0]);
         json_t *one = json_loads(text, 0, NULL);
         assert_non_null(one);

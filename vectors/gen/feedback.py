@@ -243,8 +243,9 @@ WORDS = ("on Sunday at seven in the lobby led by Kate Éva Ζεύς Σίσυφο
 
 
 def random_text(rng):
-    words = [rng.choice(WORDS) for _ in range(rng.randint(1, 14))]
-    gap = [" ", " ", " ", " ", "  ", "\n", "\u00a0", "", "\u200b"]
+    known = WORDS if rng.random() < .6 else rng.sample(WORDS, 3)
+    words = [rng.choice(known) for _ in range(rng.randint(1, 14))]
+    gap = [" "] * 6 + ["  ", "\n", "\u00a0", "", "\u200b", "\u00ad", "\ufeff"]
     return "".join(w + rng.choice(gap) for w in words)
 
 
@@ -294,8 +295,13 @@ def random_offsets(rng, n):
 def random_case(rng, number):
     text = random_text(rng)
     spans = [random_span(rng, text) for _ in range(rng.randint(0, 5))]
-    if spans and rng.random() < .4: # equal quotes, the same way or otherwise
-        spans.append({"text": spans[0]["text"], "score": rng.choice([1., -1.])})
+    if spans and rng.random() < .5: # equal quotes, some with another's place
+        for _ in range(rng.randint(1, 3)):
+            twin = dict(rng.choice(spans), score=rng.choice([1., -1.]))
+            if rng.random() < .7:
+                twin.pop("start", None)
+                twin.pop("end", None)
+            spans.insert(rng.randrange(len(spans) + 1), twin)
     return {
         "id": f"random-{number}", "response": text,
         "offsets": random_offsets(rng, len(text.encode())), "spans": spans,
