@@ -10,7 +10,7 @@ endif
 AR     := $(CROSS)ar
 VERSION := $(shell sed -n 's/.*T2G_VERSION "\(.*\)"/\1/p' include/t2g/t2g.h)
 
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(findstring j,$(firstword -$(MAKEFLAGS))),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 endif
 
@@ -55,6 +55,7 @@ DEFINES := $(foreach i,$(ISAS),-DT2G_HAVE_$(shell echo $(i) | tr a-z A-Z))
 .PHONY: all deps demo test check bench sanitize arm install clean help \
         programs deps-arm
 .DEFAULT_GOAL := all
+.SECONDARY:
 
 all: deps ## the program build/t2g and the libraries
 	@$(MAKE) --no-print-directory programs

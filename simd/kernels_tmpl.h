@@ -18,7 +18,7 @@
 
 /* Complete, so that arrays indexed by the loop's variable live in registers. */
 #ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(enable)")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
 #endif

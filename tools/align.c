@@ -50,7 +50,7 @@ static void judged_free(judged *j)
     t2g_alignment_free(&j->rewards);
 }
 
-/* --- tokens ------------------------------------------------------------------ */
+/* --- tokens --------------------------------------------------------------- */
 
 /* Element i of a list of integers in [0, limit]. */
 static t2g_status read_index(const json_t *list, const char *key, size_t i,
@@ -65,15 +65,16 @@ static t2g_status read_index(const json_t *list, const char *key, size_t i,
     return T2G_OK;
 }
 
-/* Sampled tokens are never made again from their text, which might give others. */
+/* Sampled tokens are never made again from their text, which might give
+ * others. */
 static t2g_status read_tokens(judged *j, const json_t *ids,
                               const json_t *offsets)
 {
     size_t n = json_array_size(ids), id = 0;
     if (!json_is_array(ids) || !json_is_array(offsets) ||
         json_array_size(offsets) != 2 * n)
-        return t2g_fail(T2G_ERR_FORMAT, "'tokens' and 'offsets' are no lists of "
-                        "n and 2 n numbers");
+        return t2g_fail(T2G_ERR_FORMAT, "'tokens' and 'offsets' are no lists "
+                        "of n and 2 n numbers");
     j->ids.id = t2g_calloc(n, sizeof *j->ids.id);
     j->ids.offset = t2g_calloc(2 * n, sizeof *j->ids.offset);
     if (!j->ids.id || !j->ids.offset)
@@ -100,7 +101,7 @@ static t2g_status take_tokens(const aligning *a, judged *j)
     return t2g_tokenizer_encode(a->tok, j->response, j->n, 0, &j->ids);
 }
 
-/* --- output ------------------------------------------------------------------ */
+/* --- output --------------------------------------------------------------- */
 
 static t2g_status set_tokens(judged *j)
 {
@@ -168,13 +169,14 @@ static void count(statistics *s, const judged *j)
 static void report(const aligning *a)
 {
     const statistics *s = &a->sum;
-    cli_note(a->inv, "%zu responses (%zu unparsed), %zu placements: %zu folded, "
-             "%zu not found, %zu ambiguous; %zu of %zu tokens rewarded, %zu in "
-             "conflict", s->responses, s->unparsed, s->placements, s->folded,
-             s->unmatched, s->ambiguous, s->rewarded, s->tokens, s->conflicts);
+    cli_note(a->inv, "%zu responses (%zu unparsed), %zu placements: %zu "
+             "folded, %zu not found, %zu ambiguous; %zu of %zu tokens "
+             "rewarded, %zu in conflict", s->responses, s->unparsed,
+             s->placements, s->folded, s->unmatched, s->ambiguous, s->rewarded,
+             s->tokens, s->conflicts);
 }
 
-/* --- records ----------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 /* A record without a word of feedback is a mistake, not an empty critique. */
 static t2g_status check_feedback(const json_t *record)
@@ -243,7 +245,7 @@ static t2g_status align_records(aligning *a)
     return s;
 }
 
-/* --- the command ------------------------------------------------------------- */
+/* --- the command ---------------------------------------------------------- */
 
 static t2g_status open_all(aligning *a)
 {

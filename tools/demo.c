@@ -143,6 +143,15 @@ static t2g_status concatenate(const demo_run *d, const char *name,
 
 enum { MAX_ARGS = 96 };
 
+/* An argument as a shell reads it. */
+static void write_argument(FILE *f, const char *a)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,=-";
+    bool quote = !*a || a[strspn(a, plain)] != '\0';
+    fprintf(f, quote ? " '%s'" : " %s", a);
+}
+
 /* Runs a command with arguments "a", "b", ..., NULL. An argument that starts with
  * "@" names a file in the demo's directory. */
 static t2g_status call(const demo_run *d, const command *c, ...)
@@ -155,7 +164,7 @@ static t2g_status call(const demo_run *d, const command *c, ...)
     fprintf(d->commands, "t2g %s", c->name);
     va_start(args, c);
     for (const char *a; (a = va_arg(args, const char *)) && argc < MAX_ARGS;) {
-        fprintf(d->commands, " %s", *a == '@' ? a + 1 : a);
+        write_argument(d->commands, *a == '@' ? a + 1 : a);
         if (*a == '@') {
             t2g_status s = demo_path(d, paths[argc], a + 1);
             if (s != T2G_OK) {

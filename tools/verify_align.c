@@ -1,6 +1,6 @@
-/* `t2g verify align`: quotes found in real answers, damaged quotes, and replies,
- * as the alignment oracle records them. What the released code does with them
- * (its profile) is not compared. */
+/* `t2g verify align`: quotes found in real answers, damaged quotes, and
+ * replies, as the alignment oracle records them. What the released code does
+ * with them (its profile) is not compared. */
 #include <string.h>
 
 #include "verify.h"
@@ -16,7 +16,7 @@ static json_int_t integer_of(const json_t *o, const char *key)
     return json_integer_value(json_object_get(o, key));
 }
 
-/* --- placing quotes ---------------------------------------------------------- */
+/* --- placing quotes ------------------------------------------------------- */
 
 /* A critique of one quote; offsets T2G_NO_OFFSET: to be searched. */
 static t2g_status one_quote(t2g_critique *c, const json_t *text, size_t start,
@@ -71,7 +71,7 @@ static bool found(const t2g_alignment *a)
     return a->count > 0 && strcmp(a->placement[0].method, "none") != 0;
 }
 
-/* --- spans.json: human spans ------------------------------------------------- */
+/* --- spans.json: human spans ---------------------------------------------- */
 
 /* Token ends -> flat ranges; NULL when they are no growing list. */
 static size_t *ranges_of(const json_t *ends)
@@ -120,8 +120,8 @@ static void compare_tokens(verifier *v, const json_t *record,
     t2g_free(offset);
 }
 
-/* The text alone leads to the marked place; where it occurs several times that is
- * one of the places, and said to be a guess. */
+/* The text alone leads to the marked place; where it occurs several times that
+ * is one of the places, and said to be a guess. */
 static void compare_place(verifier *v, const json_t *record,
                           const json_t *span)
 {
@@ -161,7 +161,7 @@ static void verify_human(verifier *v, const char *path, const json_t *record)
     verify_end(v);
 }
 
-/* --- spans_corrupted.json: damaged quotes ------------------------------------ */
+/* --- spans_corrupted.json: damaged quotes --------------------------------- */
 
 /* Spans of spans.json, which lies beside it, hold the responses. */
 static t2g_status read_neighbour(json_t **out, const char *path)
@@ -264,7 +264,7 @@ static void verify_all_damaged(verifier *v, const char *path,
     json_decref(spans);
 }
 
-/* --- parse.json: replies ----------------------------------------------------- */
+/* --- parse.json: replies -------------------------------------------------- */
 
 static const char *const list_names[2] = {"good_spans", "poor_spans"};
 
@@ -340,7 +340,7 @@ static void verify_reply(verifier *v, const char *path, const json_t *one)
     }
 }
 
-/* --- the stage --------------------------------------------------------------- */
+/* --- the stage ------------------------------------------------------------ */
 
 void verify_align(verifier *v, const char *path, const json_t *root)
 {

@@ -1,6 +1,6 @@
-/* From quoted phrases to one reward a token [T2G] section 3: find each phrase in
- * the response by bytes, settle which occurrence is meant, give its score to the
- * tokens it covers. Read t2g_align from the bottom up. */
+/* From quoted phrases to one reward a token [T2G] section 3: find each phrase
+ * in the response by bytes, settle which occurrence is meant, give its score to
+ * the tokens it covers. Read t2g_align from the bottom up. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "t2g/feedback.h"
 #include "t2g/files.h"
 
-/* --- finding --------------------------------------------------------------------- */
+/* --- finding -------------------------------------------------------------- */
 
 typedef struct range {
     size_t begin, end;
@@ -128,7 +128,7 @@ static bool given(const t2g_span *s, const char *text, size_t n)
                                       s->length) == 0));
 }
 
-/* --- which occurrence ------------------------------------------------------------------ */
+/* --- which occurrence ----------------------------------------------------- */
 
 typedef struct aligner {
     const char *text;
@@ -305,7 +305,7 @@ static t2g_status find_all(aligner *a)
     return s;
 }
 
-/* --- tokens --------------------------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------- */
 
 /* A token's bytes without white space at either end. */
 static range core_of(const char *text, size_t begin, size_t end)
@@ -331,8 +331,8 @@ static size_t overlap(range a, range b)
     return begin < end ? end - begin : 0;
 }
 
-/* First and one past the last token of a byte range: those with at least half of
- * their core inside, else the one with the most; blanks between go along. */
+/* First and one past the last token of a byte range: those with at least half
+ * of their core inside, else the one with the most; blanks between go along. */
 static void cover(t2g_placement *p, const range *core, size_t tokens)
 {
     range r = {p->start, p->end};
@@ -439,7 +439,7 @@ static t2g_status reward_tokens(aligner *a, const size_t *offset,
     return T2G_OK;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
 void t2g_alignment_free(t2g_alignment *a)
 {
@@ -498,7 +498,7 @@ t2g_status t2g_align(t2g_alignment *out, const char *response, size_t n,
     return s;
 }
 
-/* --- audit --------------------------------------------------------------------------------------- */
+/* --- audit ---------------------------------------------------------------- */
 
 static json_t *placement_json(const t2g_placement *p, const t2g_span *s,
                               const char *response)

@@ -1,6 +1,6 @@
-/* Critiques: read from a reward model's reply or a record, and written back. The
- * reading is strict: a reply that is not exactly the answer asked for is unparsed,
- * which excludes the response and never rewards it. */
+/* Critiques: read from a reward model's reply or a record, and written back.
+ * The reading is strict: a reply that is not exactly the answer asked for is
+ * unparsed, which excludes the response and never rewards it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ t2g_status t2g_critique_add(t2g_critique *c, const char *text, size_t length,
     return T2G_OK;
 }
 
-/* --- JSON values ------------------------------------------------------------------ */
+/* --- JSON values ---------------------------------------------------------- */
 
 /* Which key is wrong and why; kept by the caller as a reason or an error. */
 typedef struct complaint {
@@ -154,7 +154,7 @@ static t2g_status set_text(t2g_critique *c, const json_t *v)
     return c->text ? T2G_OK : T2G_ERR_MEMORY;
 }
 
-/* --- replies -------------------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------- */
 
 static t2g_status unparsed(t2g_critique *c, const char *reason)
 {
@@ -199,7 +199,7 @@ t2g_status t2g_critique_parse(t2g_critique *out, const char *reply, size_t n)
     return s;
 }
 
-/* --- records ----------------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
 {
@@ -233,7 +233,7 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
     return s;
 }
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 /* A span as it was given: a plain string unless more is known about it. */
 static json_t *span_json(const t2g_span *s)
@@ -254,8 +254,8 @@ static json_t *span_json(const t2g_span *s)
     return o;
 }
 
-/* Sets the words and both lists of an object. Plain lists hold the quotes alone,
- * and no neutral span: neither list would mean it. */
+/* Sets the words and both lists of an object. Plain lists hold the quotes
+ * alone, and no neutral span: neither list would mean it. */
 static t2g_status add_answer(json_t *o, const char *words_key,
                              const t2g_critique *c, bool plain)
 {

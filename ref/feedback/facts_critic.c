@@ -1,5 +1,6 @@
 /* The critic of the built-in task: reads the facts of a message, finds what a
- * response says of each, and writes down the verdicts. It never sees a reference. */
+ * response says of each, and writes down the verdicts. It never sees a
+ * reference. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static bool is(slice a, const char *word)
     return a.n == strlen(word) && memcmp(a.text, word, a.n) == 0;
 }
 
-/* --- the message --------------------------------------------------------------------- */
+/* --- the message ---------------------------------------------------------- */
 
 /* What a message tells; n = 0: nothing. */
 typedef struct truth {
@@ -145,7 +146,7 @@ static t2g_status read_message(const char *prompt, size_t n, truth *t)
     return T2G_OK;
 }
 
-/* --- the response ------------------------------------------------------------------------ */
+/* --- the response --------------------------------------------------------- */
 
 /* One mention of a fact. */
 typedef struct mention {
@@ -251,7 +252,7 @@ static bool read_mention(slice text, slice w, size_t *i, mention *m)
     return true;
 }
 
-/* --- the verdicts ---------------------------------------------------------------------------- */
+/* --- the verdicts --------------------------------------------------------- */
 
 /* What the response says of one fact, and the words about it. */
 typedef struct verdict {

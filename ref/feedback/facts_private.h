@@ -4,8 +4,8 @@
 
 #include "t2g/facts.h"
 
-/* A sentence about a fact. "%X" stands for the present value of the fact with that
- * letter, "%x" for an outdated one; the letters follow T2G_FACT_*. */
+/* A sentence about a fact. "%X" stands for the present value of the fact with
+ * that letter, "%x" for an outdated one; the letters follow T2G_FACT_*. */
 typedef struct t2g_sentence {
     size_t fact;
     bool outdated; /* tells an old value too */

@@ -4,7 +4,7 @@
 #include "facts_private.h"
 #include "t2g/rng.h"
 
-/* --- words ------------------------------------------------------------------------ */
+/* --- words ---------------------------------------------------------------- */
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -107,7 +107,7 @@ const char *t2g_fact_name(size_t fact)
     return fact < T2G_FACTS ? names[fact] : "?";
 }
 
-/* --- dice ---------------------------------------------------------------------------- */
+/* --- dice ----------------------------------------------------------------- */
 
 typedef struct dice {
     t2g_stream stream;
@@ -133,7 +133,7 @@ static void shuffle(dice *d, size_t *order, size_t n)
     }
 }
 
-/* --- facts ------------------------------------------------------------------------------ */
+/* --- facts ---------------------------------------------------------------- */
 
 enum { ABSENT = -1 };
 
@@ -175,7 +175,7 @@ static t2g_status put_value(t2g_buffer *out, size_t fact, int value)
     return t2g_buffer_puts(out, values[fact].word[value]);
 }
 
-/* --- the message --------------------------------------------------------------------------- */
+/* --- the message ---------------------------------------------------------- */
 
 static t2g_status put_sentence(t2g_buffer *out, const char *text,
                                const message *m)
@@ -226,7 +226,7 @@ static t2g_status put_message(dice *d, t2g_buffer *out, const message *m)
                              t2g_farewells[below(d, T2G_FAREWELLS)]);
 }
 
-/* --- the summary ------------------------------------------------------------------------------ */
+/* --- the summary ---------------------------------------------------------- */
 
 /* A wrong event differs in its first word, its second or both. */
 static int wrong_event(dice *d, int than)

@@ -1,7 +1,5 @@
 #include "fold.h"
 
-#include <stdbool.h>
-
 #include "../tokenizer/unicode.h"
 #include "t2g/files.h"
 
@@ -30,7 +28,7 @@ static size_t character(const char *text, size_t n, size_t i, uint32_t *code)
     return length;
 }
 
-static int space(uint32_t c)
+static bool space(uint32_t c)
 {
     return (c >= 0x1c && c <= 0x1f) || (unicode_class(c) & CLASS_SPACE);
 }
@@ -42,7 +40,7 @@ size_t t2g_space_at(const char *text, size_t n, size_t i)
     return space(code) ? length : 0;
 }
 
-int t2g_word_at(const char *text, size_t n, size_t i)
+bool t2g_word_at(const char *text, size_t n, size_t i)
 {
     uint32_t code;
     while (i > 0 && ((unsigned char)text[i] & 0xc0) == 0x80)
@@ -51,7 +49,7 @@ int t2g_word_at(const char *text, size_t n, size_t i)
     return (unicode_class(code) & (CLASS_L | CLASS_N)) != 0;
 }
 
-static int zero_width(uint32_t c)
+static bool zero_width(uint32_t c)
 {
     return (c >= 0x200b && c <= 0x200d) || c == 0x2060 || c == 0xfeff ||
            c == 0xad;

@@ -24,5 +24,7 @@ bad() # COMMAND OPTIONS...
 }
 
 has_command annotate && bad annotate --critic facts --output out.jsonl
+has_command align && bad align --output out.jsonl \
+    --tokenizer "$root/vectors/tokenizer/gpt2"
 has_command eval && bad eval --output out.jsonl
 finish

@@ -12,7 +12,7 @@
 
 static const char *current; /* id of the case, for messages */
 
-/* --- reading cases --------------------------------------------------------- */
+/* --- reading cases -------------------------------------------------------- */
 
 static json_t *load(const char *path, const char *kind)
 {
@@ -70,7 +70,7 @@ static int which(const char *word, const char *const *list)
                      got, want);                                               \
     } while (0)
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------- */
 
 static void same_span(const t2g_span *got, const json_t *want)
 {
@@ -112,7 +112,7 @@ static void replies(void **state)
     json_decref(root);
 }
 
-/* --- alignment ------------------------------------------------------------- */
+/* --- alignment ------------------------------------------------------------ */
 
 static t2g_critique critique_of(const json_t *one)
 {
@@ -206,7 +206,7 @@ static void alignments(void **state)
     json_decref(root);
 }
 
-/* --- the built-in critic ----------------------------------------------------- */
+/* --- the built-in critic -------------------------------------------------- */
 
 static void facts_case(const json_t *one)
 {

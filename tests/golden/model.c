@@ -38,7 +38,7 @@ static const char *in_vectors(const char *name)
     return out;
 }
 
-/* --- rows of tokens ---------------------------------------------------------- */
+/* --- rows of tokens ------------------------------------------------------- */
 
 typedef struct token_rows {
     uint32_t *id;
@@ -78,7 +78,7 @@ static bool ends_row(const token_rows *r, size_t token)
     return false;
 }
 
-/* --- a case -------------------------------------------------------------------- */
+/* --- a case --------------------------------------------------------------- */
 
 typedef struct worst {
     double value;
@@ -132,7 +132,7 @@ static void close_case(model_case *c)
     t2g_free(c->d_hidden);
 }
 
-/* --- comparing ------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------ */
 
 static void note(worst *w, double value, const char *name, size_t i)
 {
@@ -213,7 +213,7 @@ static void finish_case(model_case *c, size_t given)
     close_case(c);
 }
 
-/* --- kind "forward" ---------------------------------------------------------------- */
+/* --- kind "forward" ------------------------------------------------------- */
 
 static void compare_hidden(model_case *c)
 {
@@ -308,7 +308,7 @@ static void forward(void **state)
     finish_case(&c, 0);
 }
 
-/* --- kind "policy_update" ------------------------------------------------------------ */
+/* --- kind "policy_update" ------------------------------------------------- */
 
 /* One PPO minibatch: n decisions, those for the tokens behind each prompt. */
 typedef struct update {
@@ -404,7 +404,7 @@ static void policy_update(void **state)
     finish_case(&c, GIVEN);
 }
 
-/* --- kind "greedy" --------------------------------------------------------------------- */
+/* --- kind "greedy" -------------------------------------------------------- */
 
 static size_t end_tokens(int64_t eos[8], const json_t *value)
 {

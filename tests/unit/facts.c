@@ -59,8 +59,9 @@ static void faultless_references_are_right(void **state)
 static void errors_come_at_their_rates(void **state)
 {
     (void)state;
-    const t2g_facts_errors missing = {.missing = .1}, invented = {.invented = .3},
-                           repeated = {.repeated = .12};
+    const t2g_facts_errors missing = {.missing = .1};
+    const t2g_facts_errors invented = {.invented = .3};
+    const t2g_facts_errors repeated = {.repeated = .12};
     t2g_facts_tally t;
     tally_of(&t2g_facts_reference, 2000, &t);
     assert_true(t2g_facts_accuracy(&t) > .67 && t2g_facts_accuracy(&t) < .72);
@@ -172,8 +173,8 @@ static void rewards_of(const char *response, const t2g_critique *c,
     t2g_alignment_free(&a);
 }
 
-/* What a reward model is taught has no offsets: the quotes alone must lead to the
- * same rewards, repetitions included. */
+/* What a reward model is taught has no offsets: the quotes alone must lead to
+ * the same rewards, repetitions included. */
 static void quotes_alone_suffice(void **state)
 {
     (void)state;

@@ -26,7 +26,7 @@ static json_t *json(const char *text)
     return o;
 }
 
-/* --- critiques --------------------------------------------------------------- */
+/* --- critiques ------------------------------------------------------------ */
 
 static void reply_and_back(void **state)
 {
@@ -71,6 +71,7 @@ static void bytes_that_are_no_text(void **state)
     assert_int_equal(t2g_utf8_invalid(out.data, out.size), out.size);
     again = parsed(out.data);
     assert_string_equal(again.span[0].text, "a\xef\xbf\xbd");
+    t2g_critique_free(&again);
     assert_int_equal(t2g_critique_parse(&again, "{\"\xff\": 1}", 8), T2G_OK);
     assert_int_equal(again.status, T2G_CRITIQUE_UNPARSED);
     t2g_critique_free(&again);
@@ -143,7 +144,7 @@ static void wrong_types_name_the_key(void **state)
     }
 }
 
-/* --- alignment --------------------------------------------------------------- */
+/* --- alignment ------------------------------------------------------------ */
 
 static const char text[] = "Come on Sunday, on Sunday at seven.";
 /* Come| on| Sunday|,| on| Sunday| at| seven|.|<end> */
@@ -313,7 +314,7 @@ static void audit_rebuilds_delta(void **state)
     t2g_critique_free(&c);
 }
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------- */
 
 typedef struct budget {
     size_t left, alive;

@@ -405,7 +405,7 @@ static void long_words_are_quick(void **state)
 static void saves_and_loads_folders(void **state)
 {
     t2g_tokenizer *t = trained(), *loaded;
-    char dir[300];
+    char dir[512];
     (void)state;
     snprintf(dir, sizeof dir, "%s", in_folder("saved"));
     assert_int_equal(t2g_tokenizer_eos(t), 0);
@@ -478,7 +478,7 @@ static void survives_failing_allocations(void **state)
 {
     counter c = {0};
     const t2g_allocator failing = {counting_alloc, counting_release, &c};
-    char dir[300];
+    char dir[512];
     t2g_status s;
     (void)state;
     snprintf(dir, sizeof dir, "%s", in_folder("failing"));

@@ -1,8 +1,8 @@
 """Cases for reading critiques, aligning spans and the built-in critic.
 
-Writes vectors/feedback/{parse,align,facts}.json. Everything expected is computed
-here, in plain Python on code points, without the library: rules as documented in
-include/t2g/feedback.h and facts.h. Run it from the top of the tree:
+Writes vectors/feedback/{parse,align,facts}.json. Everything expected is
+computed here, in plain Python on code points, without the library: rules as
+documented in include/t2g/feedback.h and facts.h. Run it from anywhere:
 
     python3 vectors/gen/feedback.py
 """
@@ -20,7 +20,7 @@ def f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 
-# --- folding ------------------------------------------------------------------
+# --- folding -----------------------------------------------------------------
 
 ZERO_WIDTH = set("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 SIGNS = {
@@ -49,7 +49,7 @@ def fold(text):
     return out
 
 
-# --- finding ------------------------------------------------------------------
+# --- finding -----------------------------------------------------------------
 
 def is_word(c):
     return unicodedata.category(c)[0] in "LN"
@@ -106,7 +106,7 @@ def is_given(text, span):
     return span["text"] == "" or raw[b:e] == span["text"].encode()
 
 
-# --- placing ------------------------------------------------------------------
+# --- placing -----------------------------------------------------------------
 
 REPEATED = re.compile("repeat|redundant|again", re.IGNORECASE)
 
@@ -162,7 +162,7 @@ def place(text, critique, spans, on_repeat):
     return placements
 
 
-# --- tokens -------------------------------------------------------------------
+# --- tokens ------------------------------------------------------------------
 
 SPACES = [chr(c).encode() for c in range(0x3001) if chr(c).isspace()]
 
@@ -235,7 +235,7 @@ def align(case):
                 status=status)
 
 
-# --- alignment cases ------------------------------------------------------------
+# --- alignment cases ---------------------------------------------------------
 
 WORDS = ("on Sunday at seven in the lobby led by Kate Éva Ζεύς Σίσυφος Жанна "
          "well-known well\u2013known \"so\" \u201cso\u201d it's it\u2019s 12 "
@@ -270,11 +270,11 @@ def random_span(rng, text):
     e = min(len(text), b + rng.randint(1, 16))
     span = {"text": damage(rng, text[b:e]) if rng.random() < .9 else "",
             "score": rng.choice([1.0, 1.0, -1.0, -1.0, .5, -.25, 0.0])}
-    if rng.random() < .2:
+    if rng.random() < .4:
         span["start"] = position[b] + (rng.random() < .2)
         span["end"] = position[e]
-        if rng.random() < .2:
-            span["text"] = ""
+        if rng.random() < .8:
+            span["text"] = text[b:e] if rng.random() < .8 else ""
     if rng.random() < .15:
         span["note"] = rng.choice(["Redundant", "said again", "off topic"])
     return span
@@ -323,7 +323,7 @@ def align_cases():
     return cases
 
 
-# --- replies ----------------------------------------------------------------------
+# --- replies -----------------------------------------------------------------
 
 class Unparsed(Exception):
     pass
@@ -401,7 +401,8 @@ REPLIES = [
     GOOD.replace('"start": 3, ', ""), GOOD.replace("textual_feedback",
                                                    "critique"),
     GOOD.replace('"The day is Sunday."', "null"),
-    GOOD.replace("The day", "Le jour d'été \\u00e9 \\ud83d\\ude00 \\n \\\"x\\\""),
+    GOOD.replace("The day",
+                 "Le jour d'été \\u00e9 \\ud83d\\ude00 \\n \\\"x\\\""),
     GOOD.replace("Sunday.", "Sun\nday."), GOOD.replace("Sunday.", "\\q"),
     GOOD[:-1] + ', "good_spans": []}', GOOD[:-1] + ', "rating": 3}',
     '{"textual_feedback": "Fine.", "good_spans": [], "poor_spans": []}',
@@ -413,7 +414,7 @@ REPLIES = [
 ]
 
 
-# --- the built-in critic -------------------------------------------------------------
+# --- the built-in critic -----------------------------------------------------
 
 FACTS = ["event", "day", "time", "place", "host", "price", "item"]
 TELL = {
@@ -528,7 +529,7 @@ def facts_cases():
     return cases
 
 
-# --- files ----------------------------------------------------------------------------
+# --- files -------------------------------------------------------------------
 
 def write(name, kind, cases):
     lines = ",\n".join(json.dumps(c, ensure_ascii=False) for c in cases)
