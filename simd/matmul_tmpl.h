@@ -11,7 +11,9 @@
 enum {
     STRIP = TILE_VECS * VEC,
     TILE_STRIPS = 6,
-    BLOCK_STEPS = 256
+    BLOCK_STEPS = 256,
+    LINE = 16, /* floats of a cache line */
+    ALIASED = 1024 /* rows this far apart share one set of the cache */
 };
 
 /* Rows of c are ldc apart, those it starts from ldstart. */
@@ -24,6 +26,14 @@ typedef struct tile_operands {
     const float *b[TILE_STRIPS]; /* the strips at the first step */
     size_t ldb, steps;
 } tile_operands;
+
+/* The next strip's part of a row of plain B: rows are too far apart for the
+ * hardware to foresee it. */
+INLINE void prefetch_next(const float *b)
+{
+    for (size_t j = 0; j < STRIP; j += LINE)
+        __builtin_prefetch(b + STRIP + j);
+}
 
 /* R rows, S strips; both are constants where it is called. */
 INLINE void tile(const size_t R, const size_t S, const tile_operands *t,
@@ -42,6 +52,8 @@ INLINE void tile(const size_t R, const size_t S, const tile_operands *t,
         for (size_t v = 0; v < V; v++)
             row[v] = vec_load(t->b[v / TILE_VECS] + s * ldb +
                               v % TILE_VECS * VEC);
+        if (a_row == 1)
+            prefetch_next(t->b[0] + s * ldb);
         UNROLL
         for (size_t r = 0; r < R; r++) {
             vec x = vec_set1(a[r * a_row + s * a_step]);
@@ -150,15 +162,16 @@ static const float *panel_strip(const t2g_product *x, size_t column)
            column % T2G_PANEL;
 }
 
-/* Where a strip of plain B begins: a copy in `side` if it is B's last and
- * B does not have all of its columns. */
+/* Where a strip of plain B begins. It is a copy in `side` if B does not have all
+ * of its columns, or if the cache would not hold it until it is used again. */
 static const float *plain_strip(const t2g_product *x, size_t column,
                                 size_t from, tile_operands *t, float *side)
 {
     const float *b = x->b + from * x->ldb + column;
     size_t columns = x->columns - column;
     t->ldb = x->ldb;
-    if (columns >= STRIP)
+    bool lost = x->ldb % ALIASED == 0 && x->rows > 4 * TILE_ROWS;
+    if (columns >= STRIP && !lost)
         return b;
     for (size_t s = 0; s < t->steps; s++)
         copy_padded(side + s * STRIP, b + s * x->ldb, columns, STRIP);

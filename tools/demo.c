@@ -400,9 +400,7 @@ static t2g_status work(demo_run *d)
         d->seconds[i] = cli_seconds() - start;
     }
     T2G_TRY(demo_finish(d));
-    char result[4096];
-    T2G_TRY(demo_path(d, result, ""));
-    return call(d, &command_report, "@", NULL);
+    return call(d, &command_report, "@.", NULL);
 }
 
 static int run(const command *self, int argc, char **argv)

@@ -710,32 +710,34 @@ static void greedy_ties(void **state)
 }
 
 /* With equal likelihoods token i of row r is floor(u*V), u being number i of
- * stream r; top_p = 0.5 leaves the upper half, as equals leave by rising id. */
-static void draws_follow_the_stream(void **state)
+ * stream r; below top_p = 1 the `low` smallest ids, least of equals, leave. */
+static void assert_draws(const t2g_model *m, double top_p, size_t low)
 {
     rows prompts;
-    t2g_sampling s = {.do_sample = true, .temperature = 0.7, .top_p = 1,
-                      .max_new_tokens = 12, .seed = 5, .step = 6};
-    size_t V = small.vocab_size;
+    const t2g_sampling s = {.do_sample = true, .temperature = 0.7,
+                            .top_p = top_p, .max_new_tokens = 12, .seed = 5,
+                            .step = 6};
+    size_t V = m->config.vocab_size;
+    t2g_generation g;
+    some_prompts(&prompts, 3, &m->config);
+    const t2g_batch batch = rows_of(&prompts, 0, 3);
+    OK(t2g_generate(m, &batch, &s, 100, NULL, 0, NULL, NULL, &g));
+    assert_int_equal(g.row[3], 36);
+    for (uint32_t i = 0; i < 36; i++) {
+        const t2g_stream stream = {s.seed, 100 + i / 12, s.step, T2G_RNG_SAMP};
+        double u = t2g_random_unit(&stream, i % 12);
+        assert_int_equal(g.id[i], low + (size_t)(u * (double)(V - low)));
+        assert_true(fabs((double)g.logprob[i] + log((double)V)) < 1e-6);
+    }
+    t2g_generation_free(&g);
+}
+
+static void draws_follow_the_stream(void **state)
+{
     t2g_model *m = indifferent_model();
     (void)state;
-    some_prompts(&prompts, 3, &small);
-    const t2g_batch batch = rows_of(&prompts, 0, 3);
-    for (size_t low = 0; low < V; low += V / 2) {
-        t2g_generation g;
-        s.top_p = low ? 0.5 : 1;
-        OK(t2g_generate(m, &batch, &s, 100, NULL, 0, NULL, NULL, &g));
-        for (uint32_t i = 0; i < 36; i++) {
-            const t2g_stream stream = {s.seed, 100 + i / 12, s.step,
-                                       T2G_RNG_SAMP};
-            double u = t2g_random_unit(&stream, i % 12);
-            assert_int_equal(g.id[i], low + (size_t)(u * (double)(V - low)));
-            assert_true(fabs((double)g.logprob[i] + log((double)V)) < 1e-6);
-        }
-        t2g_generation_free(&g);
-        if (low)
-            break;
-    }
+    assert_draws(m, 1, 0);
+    assert_draws(m, 0.7, 11); /* 11/37 is the last share within 0.3 */
     t2g_model_free(m);
 }
 
@@ -1032,6 +1034,11 @@ static void bad_tensors(void **state)
     write_tensors(t, n);
     assert_folder_fails(T2G_ERR_FORMAT,
                         "has shape [12, 18], expected [18, 12]");
+    t[q].shape[0] = kept.shape[0] - 1;
+    t[q].shape[1] = kept.shape[1];
+    write_tensors(t, n);
+    assert_folder_fails(T2G_ERR_FORMAT,
+                        "has shape [17, 12], expected [18, 12]");
     t[q].rank = 1;
     t[q].shape[0] = kept.shape[0] * kept.shape[1];
     write_tensors(t, n);
