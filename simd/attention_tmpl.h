@@ -111,8 +111,8 @@ INLINE void multiply(float *x, float factor, size_t n)
         vec_store(x + j, vec_load(x + j) * vec_set1(factor));
 }
 
-/* x = scale * x; returns the maximum. After the last element x becomes -inf: its
- * exponential is the +0 that the last group of a lane sum takes. */
+/* x = scale * x; returns the maximum. After the last element x becomes -inf:
+ * its exponential is the +0 that the last group of a lane sum takes. */
 INLINE float scale_scores(float *x, float scale, size_t n)
 {
     vec least = vec_set1(-INFINITY), m = least;

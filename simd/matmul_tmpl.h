@@ -5,9 +5,9 @@
 
 #include "product.h"
 
-/* Columns of a strip; strips of a tile, 6/rows of them and with more than 6 rows
- * one; steps of a block of plain B: at most 32 KiB of a strip of it stay in the
- * first-level cache while the rows pass by. */
+/* Columns of a strip; strips of a tile, 6/rows of them and with more than 6
+ * rows one; steps of a block of plain B: at most 32 KiB of a strip of it stay
+ * in the first-level cache while the rows pass by. */
 enum {
     STRIP = TILE_VECS * VEC,
     TILE_STRIPS = 6,
@@ -162,8 +162,9 @@ static const float *panel_strip(const t2g_product *x, size_t column)
            column % T2G_PANEL;
 }
 
-/* Where a strip of plain B begins. It is a copy in `side` if B does not have all
- * of its columns, or if the cache would not hold it until it is used again. */
+/* Where a strip of plain B begins. It is a copy in `side` if B does not have
+ * all of its columns, or if the cache would not hold it until it is used
+ * again. */
 static const float *plain_strip(const t2g_product *x, size_t column,
                                 size_t from, tile_operands *t, float *side)
 {

@@ -18,8 +18,9 @@ INLINE float maximum(const float *z, size_t n)
     return first_of_zeros(vec_maximum(m[0]), z, n);
 }
 
-/* Exponentials at a time. A call spills the lanes of a sum, so several go before
- * their terms are added; few, so that the sum overlaps with the next ones. */
+/* Exponentials at a time. A call spills the lanes of a sum, so several go
+ * before their terms are added; few, so that the sum overlaps with the next
+ * ones. */
 enum { CHUNK = 4 * LANES };
 
 /* Lane sum of exp(z - m). */

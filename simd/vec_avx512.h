@@ -14,8 +14,8 @@
 typedef __m512 vec;
 enum { VEC = 16 };
 
-/* A tile of a matrix product: 14 rows of 2 vectors are 28 sums; 2 registers hold
- * B and 1 an element of A, of 32. */
+/* A tile of a matrix product: 14 rows of 2 vectors are 28 sums; 2 registers
+ * hold B and 1 an element of A, of 32. */
 #define TILE_ROWS 14
 #define TILE_VECS 2
 

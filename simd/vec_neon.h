@@ -1,5 +1,6 @@
 /* Vectors of 4 floats: Advanced SIMD of AArch64. Arithmetic is written with the
- * compiler's operators on vectors; each is one rounded IEEE operation a lane. */
+ * compiler's operators on vectors; each is one rounded IEEE operation a
+ * lane. */
 #ifndef T2G_VEC_H
 #define T2G_VEC_H
 

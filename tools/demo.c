@@ -38,7 +38,7 @@ t2g_status demo_path(const demo_run *d, char out[4096], const char *name)
     return join_path(out, d->dir, name);
 }
 
-/* --- data ------------------------------------------------------------------------ */
+/* --- data ----------------------------------------------------------------- */
 
 enum record_kind {
     PROMPTS,   /* {"prompt"} */
@@ -139,7 +139,7 @@ static t2g_status concatenate(const demo_run *d, const char *name,
     return s;
 }
 
-/* --- running commands ---------------------------------------------------------------- */
+/* --- running commands ----------------------------------------------------- */
 
 enum { MAX_ARGS = 96 };
 
@@ -152,8 +152,8 @@ static void write_argument(FILE *f, const char *a)
     fprintf(f, quote ? " '%s'" : " %s", a);
 }
 
-/* Runs a command with arguments "a", "b", ..., NULL. An argument that starts with
- * "@" names a file in the demo's directory. */
+/* Runs a command with arguments "a", "b", ..., NULL. An argument that starts
+ * with "@" names a file in the demo's directory. */
 static t2g_status call(const demo_run *d, const command *c, ...)
 {
     static char paths[MAX_ARGS][4096];
@@ -212,7 +212,7 @@ static const char *number(double x)
     return t;
 }
 
-/* --- stages ------------------------------------------------------------------------------ */
+/* --- stages --------------------------------------------------------------- */
 
 static t2g_status stage_data(demo_run *d)
 {
@@ -306,8 +306,8 @@ static t2g_status stage_rm(demo_run *d)
                 "--overwrite", NULL);
 }
 
-/* Both arms: same start, prompts, rewards, samples, updates. The scalar arm gets
- * each response's summed reward on its last token. */
+/* Both arms: same start, prompts, rewards, samples, updates. The scalar arm
+ * gets each response's summed reward on its last token. */
 static t2g_status stage_rl(demo_run *d, int arm)
 {
     const demo_scale *z = &d->scale;

@@ -4,7 +4,7 @@
 
 #include "demo.h"
 
-/* --- curves --------------------------------------------------------------------- */
+/* --- curves --------------------------------------------------------------- */
 
 typedef struct curve {
     double *samples, *accuracy, *score, *kl;
@@ -64,7 +64,7 @@ static double samples_to(const curve *c, double level)
     return 0;
 }
 
-/* --- the table -------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------ */
 
 static void print_table(const demo_run *d, const curve c[ARMS])
 {
@@ -115,7 +115,7 @@ static void print_curves(const curve c[ARMS])
     printf("  One seed; each point has a standard error near .01.\n");
 }
 
-/* --- one example --------------------------------------------------------------------- */
+/* --- one example ---------------------------------------------------------- */
 
 /* A critique record aligned with its response. */
 typedef struct shown {
@@ -274,7 +274,7 @@ static t2g_status example(const demo_run *d)
     return s;
 }
 
-/* --- result.json ------------------------------------------------------------------------ */
+/* --- result.json ---------------------------------------------------------- */
 
 /* One digest over the parameters of all models of the run. */
 static t2g_status digest(demo_run *d)

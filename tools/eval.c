@@ -4,7 +4,7 @@
 
 #include "training.h"
 
-/* --- the built-in task's true checker ------------------------------------------ */
+/* --- the built-in task's true checker ------------------------------------- */
 
 /* Accuracy is a ratio of sums over responses; its standard error is that of a
  * ratio estimator with responses as the sampled unit. */
@@ -89,7 +89,7 @@ static t2g_status facts(const t2g_records *r, json_t *out)
     return T2G_OK;
 }
 
-/* --- text ---------------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------- */
 
 static t2g_status length(const t2g_records *r, json_t *out)
 {
@@ -118,7 +118,7 @@ static t2g_status length(const t2g_records *r, json_t *out)
     return T2G_OK;
 }
 
-/* --- the command ------------------------------------------------------------------------ */
+/* --- the command ---------------------------------------------------------- */
 
 static const struct metric {
     const char *name;

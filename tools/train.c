@@ -1,5 +1,5 @@
-/* t2g train: the policy optimiser on prompts, with rewards from a reward model or
- * a critic. Text2Grad, PRM-PPO and PPO are one code path. */
+/* t2g train: the policy optimiser on prompts, with rewards from a reward model
+ * or a critic. Text2Grad, PRM-PPO and PPO are one code path. */
 #include <string.h>
 
 #include "training.h"
@@ -40,7 +40,7 @@ typedef struct run_state {
     double started, judge_unparsed;
 } run_state;
 
-/* --- rewards ------------------------------------------------------------------ */
+/* --- rewards -------------------------------------------------------------- */
 
 static t2g_status prompt_text(const run_state *r, const t2g_rollout *w,
                               const char **text, size_t *n)
@@ -133,7 +133,7 @@ static t2g_status rewards(void *context, uint64_t step, t2g_rollout *w,
     return T2G_OK;
 }
 
-/* --- logs ------------------------------------------------------------------------ */
+/* --- logs ----------------------------------------------------------------- */
 
 /* The true checker looks on; what it says is never used. */
 static t2g_status watch(run_state *r, const t2g_rl_report *p, json_t *line)
@@ -257,6 +257,10 @@ static t2g_status step_done(void *context, const t2g_rl_report *p)
     double accuracy = json_number_value(json_object_get(line, "accuracy"));
     metrics_line(&r->s, line);
     T2G_TRY(s);
+    if (p->usable == 0)
+        cli_note(r->s.inv, "step %llu: none of the %zu critiques could be "
+                 "read, the policy stays as it is",
+                 (unsigned long long)p->step, p->rows);
     T2G_TRY(write_samples(r, p));
     if (r->o->watch)
         snprintf(extra, sizeof extra, "score %.2f  KL %.2f  true accuracy %.3f",
@@ -271,7 +275,7 @@ static t2g_status step_done(void *context, const t2g_rl_report *p)
                              : T2G_OK;
 }
 
-/* --- the run --------------------------------------------------------------------- */
+/* --- the run -------------------------------------------------------------- */
 
 static t2g_rl_config rl_config(const train_options *o, uint64_t seed)
 {

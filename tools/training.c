@@ -23,7 +23,7 @@ t2g_status join_path(char out[4096], const char *dir, const char *name)
                                         "long", dir, name);
 }
 
-/* --- session --------------------------------------------------------------------- */
+/* --- session -------------------------------------------------------------- */
 
 t2g_status load_tokenizer(t2g_tokenizer **t, const training_options *o)
 {
@@ -107,7 +107,7 @@ t2g_status metrics_close(session *s)
                : T2G_OK;
 }
 
-/* --- examples ------------------------------------------------------------------------ */
+/* --- examples ------------------------------------------------------------- */
 
 static t2g_status supervised(const t2g_records *r, size_t i,
                              const t2g_tokenizer *tok, t2g_encoding *work,
@@ -208,7 +208,7 @@ t2g_status examples_next(void *context, uint64_t i, t2g_example *out)
     return T2G_OK;
 }
 
-/* --- supervised training with a bar ------------------------------------------------------ */
+/* --- supervised training with a bar --------------------------------------- */
 
 static t2g_status sft_progress(void *context, const t2g_sft_report *r)
 {
@@ -255,7 +255,7 @@ t2g_status train_on_examples(session *s, examples *e, const char *stage)
     return status;
 }
 
-/* --- prompts ------------------------------------------------------------------------------- */
+/* --- prompts -------------------------------------------------------------- */
 
 t2g_status prompts_read(prompt_set *p, const t2g_records *r,
                         const t2g_tokenizer *tok)

@@ -75,7 +75,7 @@ extern const char *const schedule_names[], *const optim_names[];
 
 t2g_optim_config optim_config(const training_options *o);
 
-/* --- a model with its tokenizer and data -------------------------------------- */
+/* --- a model with its tokenizer and data ---------------------------------- */
 
 typedef struct session {
     const invocation *inv;
@@ -100,15 +100,15 @@ T2G_CHECK t2g_status load_records(t2g_records *r, const invocation *inv,
 /* Model and tokenizer into dir. */
 T2G_CHECK t2g_status save_model(const t2g_model *m, const t2g_tokenizer *tok,
                                 const char *dir);
-/* Opens OUTPUT_DIR/metrics.jsonl; lines follow as the run goes on. The object is
- * consumed. */
+/* Opens OUTPUT_DIR/metrics.jsonl; lines follow as the run goes on. The object
+ * is consumed. */
 T2G_CHECK t2g_status metrics_open(session *s);
 void metrics_line(session *s, json_t *line);
 T2G_CHECK t2g_status metrics_close(session *s);
 T2G_CHECK t2g_status join_path(char out[4096], const char *dir,
                                const char *name);
 
-/* --- examples --------------------------------------------------------------------- */
+/* --- examples ------------------------------------------------------------- */
 
 typedef enum example_kind {
     EXAMPLE_SUPERVISED, /* prompt, completion; or text */
@@ -131,7 +131,8 @@ T2G_CHECK t2g_status examples_shuffle(examples *e, uint64_t seed);
 void examples_free(examples *e);
 t2g_status examples_next(void *context, uint64_t i, t2g_example *out);
 
-/* Trains with a progress bar and metrics lines; steps by max-steps or epochs. */
+/* Trains with a progress bar and metrics lines; steps by max-steps or
+ * epochs. */
 T2G_CHECK t2g_status train_on_examples(session *s, examples *e,
                                        const char *stage);
 

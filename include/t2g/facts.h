@@ -1,6 +1,6 @@
-/** The built-in task: short messages that tell facts, one-sentence summaries with
- * the errors real summaries have, and a critic that checks every fact against
- * the message. The critic never sees the reference. */
+/** The built-in task: short messages that tell facts, one-sentence summaries
+ * with the errors real summaries have, and a critic that checks every fact
+ * against the message. The critic never sees the reference. */
 #ifndef T2G_FACTS_H
 #define T2G_FACTS_H
 
@@ -47,7 +47,8 @@ typedef struct t2g_facts_tally {
 
 /** Checks a response against a post given as its prompt (or the bare post).
  * Text that is no post of this task is T2G_ERR_FORMAT. critique (may be NULL)
- * gets the words and spans, with byte ranges; tally (may be NULL) is added to. */
+ * gets the words and spans, with byte ranges; tally (may be NULL) is added
+ * to. */
 T2G_CHECK t2g_status t2g_facts_check(const char *prompt, size_t prompt_length,
                                      const char *response, size_t n,
                                      t2g_critique *critique,

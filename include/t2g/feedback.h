@@ -15,8 +15,8 @@
 
 #define T2G_NO_OFFSET SIZE_MAX
 
-/** One judged phrase. start/end: byte range in the response when the critic gave
- * it, else T2G_NO_OFFSET. */
+/** One judged phrase. start/end: byte range in the response when the critic
+ * gave it, else T2G_NO_OFFSET. */
 typedef struct t2g_span {
     char *text;
     size_t length;
@@ -54,8 +54,8 @@ T2G_CHECK t2g_status t2g_critique_add(t2g_critique *c, const char *text,
 /** Reads a reply strictly: one JSON object with "textual_feedback" (or
  * "critique") and "good_spans", "poor_spans" (lists of strings or of objects
  * {text, start?, end?, score?, note?}). White space around it is fine; anything
- * else leaves status UNPARSED with the reason - that is an outcome, not an error.
- * T2G_ERR_MEMORY alone fails. */
+ * else leaves status UNPARSED with the reason - that is an outcome, not an
+ * error. T2G_ERR_MEMORY alone fails. */
 T2G_CHECK t2g_status t2g_critique_parse(t2g_critique *out, const char *reply,
                                         size_t n);
 /** The same fields out of a feedback record (cli records; "reply" is parsed).
@@ -63,8 +63,8 @@ T2G_CHECK t2g_status t2g_critique_parse(t2g_critique *out, const char *reply,
 T2G_CHECK t2g_status t2g_critique_from_record(t2g_critique *out,
                                               const json_t *record);
 /** Appends the reply a reward model is trained to write: compact JSON
- * {"textual_feedback": ..., "good_spans": [...], "poor_spans": [...]}, non-ASCII
- * kept. t2g_critique_parse gives the critique back. */
+ * {"textual_feedback": ..., "good_spans": [...], "poor_spans": [...]},
+ * non-ASCII kept. t2g_critique_parse gives the critique back. */
 T2G_CHECK t2g_status t2g_critique_format(const t2g_critique *c,
                                          t2g_buffer *out);
 /** Sets critique, good_spans, poor_spans of a record (a JSON object). */
@@ -112,8 +112,8 @@ void t2g_alignment_free(t2g_alignment *a);
  * ends: a special token, always 0). options NULL = defaults. Finding: given
  * offsets, exact bytes, then folded (case, quotes, dashes, white space); equal
  * quotes are consumed in order of occurrence; unmatched spans are kept in the
- * audit with method "none". Tokens: at least half of the token's non-blank bytes
- * inside, else the best overlap (section 6.7). */
+ * audit with method "none". Tokens: at least half of the token's non-blank
+ * bytes inside, else the best overlap (section 6.7). */
 T2G_CHECK t2g_status t2g_align(t2g_alignment *out, const char *response,
                                size_t n, const t2g_critique *critique,
                                const size_t *offset, size_t tokens,

@@ -1,5 +1,6 @@
-/** Files: JSON and JSON Lines, safetensors, files that appear complete or not at
- * all, digests. Everything read here is untrusted: lengths are checked first. */
+/** Files: JSON and JSON Lines, safetensors, files that appear complete or not
+ * at all, digests. Everything read here is untrusted: lengths are checked
+ * first. */
 #ifndef T2G_FILES_H
 #define T2G_FILES_H
 
@@ -12,8 +13,9 @@
 #include "t2g/memory.h"
 #include "t2g/status.h"
 
-/** Reads a whole file ("-": stdin; gzip is unpacked when the content starts with
- * its magic). Appends to `out`. T2G_ERR_IO names the path and the reason. */
+/** Reads a whole file ("-": stdin; gzip is unpacked when the content starts
+ * with its magic). Appends to `out`. T2G_ERR_IO names the path and the
+ * reason. */
 T2G_CHECK t2g_status t2g_file_read(const char *path, t2g_buffer *out);
 
 /** Byte position of the first byte that is not UTF-8, or n if all n bytes are
@@ -24,15 +26,16 @@ size_t t2g_utf8_invalid(const char *s, size_t n);
  * The caller owns *out (json_decref). Errors name path, line and column. */
 T2G_CHECK t2g_status t2g_json_read(json_t **out, const char *path);
 
-/** Appends n bytes to out, each that is not UTF-8 as U+FFFD: what a model samples
- * need not be text. */
+/** Appends n bytes to out, each that is not UTF-8 as U+FFFD: what a model
+ * samples need not be text. */
 T2G_CHECK t2g_status t2g_utf8_append(t2g_buffer *out, const char *s, size_t n);
 /** A JSON string of any bytes, likewise. NULL: no memory. */
 json_t *t2g_json_text(const char *s, size_t n);
 
-/** A file being written: bytes go to a neighbour "PATH.tmp-PID", commit flushes,
- * syncs and renames, abort removes. "-" is stdout. Write errors (a full disk) are
- * kept and reported by commit, which then has removed the temporary file. */
+/** A file being written: bytes go to a neighbour "PATH.tmp-PID", commit
+ * flushes, syncs and renames, abort removes. "-" is stdout. Write errors (a
+ * full disk) are kept and reported by commit, which then has removed the
+ * temporary file. */
 typedef struct t2g_writer t2g_writer;
 T2G_CHECK t2g_status t2g_writer_open(t2g_writer **w, const char *path);
 void t2g_writer_write(t2g_writer *w, const void *bytes, size_t n);
@@ -59,12 +62,13 @@ typedef struct t2g_records {
     char *path;
 } t2g_records;
 
-/** Reads them. Blank lines are passed over. A line that is not UTF-8, not JSON or
- * not an object is T2G_ERR_FORMAT "PATH:LINE: ...", unless skip_bad: then it is
- * counted in `skipped` and its message is given to report(context, message) (may
- * be NULL). A file without any record is T2G_ERR_FORMAT. `format` is NULL (ours)
- * or "fgrlhf" (one JSON array, FineGrainedRLHF), "slf5k", "ultrafeedback",
- * "kodcode": the official layouts, mapped to our field names on reading. */
+/** Reads them. Blank lines are passed over. A line that is not UTF-8, not JSON
+ * or not an object is T2G_ERR_FORMAT "PATH:LINE: ...", unless skip_bad: then it
+ * is counted in `skipped` and its message is given to report(context, message)
+ * (may be NULL). A file without any record is T2G_ERR_FORMAT. `format` is NULL
+ * (ours) or "fgrlhf" (one JSON array, FineGrainedRLHF), "slf5k",
+ * "ultrafeedback", "kodcode": the official layouts, mapped to our field names
+ * on reading. */
 T2G_CHECK t2g_status t2g_records_read(
     t2g_records *out, const char *path, const char *format, bool skip_bad,
     void (*report)(void *context, const char *message), void *context);
@@ -113,8 +117,8 @@ void t2g_safetensors_close(t2g_safetensors *st);
 /** NULL when there is none of that name. */
 const t2g_tensor_view *t2g_safetensors_find(const t2g_safetensors *st,
                                             const char *name);
-/** Widens F32, F16, BF16 exactly, rounds F64; out [view->count]. Other types are
- * T2G_ERR_UNSUPPORTED naming the tensor. */
+/** Widens F32, F16, BF16 exactly, rounds F64; out [view->count]. Other types
+ * are T2G_ERR_UNSUPPORTED naming the tensor. */
 T2G_CHECK t2g_status t2g_tensor_to_f32(const t2g_tensor_view *view, float *out);
 
 /** One tensor to be saved; data is f32, stored as dtype (F32, F16 or BF16:

@@ -5,8 +5,8 @@
  * Contraction: an output element is one chain of fmaf over the contracted index
  *   in increasing order, from the value already there, +0 or a bias.
  * Lane sum of f(0..n-1): 16 lanes; element j goes to lane j mod 16, in
- *   increasing j, lanes start at +0 and missing elements of the last group of 16
- *   count as +0 terms; then lane j += lane j+w for w = 8, 4, 2, 1.
+ *   increasing j, lanes start at +0 and missing elements of the last group of
+ *   16 count as +0 terms; then lane j += lane j+w for w = 8, 4, 2, 1.
  * Elementwise: the expression as written, each operation rounded, no fusing
  *   except where fmaf is written.
  * exp, log: SLEEF's finz u10 functions with FMA.
@@ -32,7 +32,8 @@ static inline size_t t2g_panel_floats(size_t k, size_t n)
 
 /** Packs B [k,n] into panels: panel p holds B[i][32p+j] at [p][i][j], the
  * columns beyond n are +0. B[i][j] = b[i*ldb + j], or b[j*ldb + i] if
- * transposed. panels out [t2g_panel_floats(k,n)]. A copy: nothing to specify. */
+ * transposed. panels out [t2g_panel_floats(k,n)]. A copy: nothing to
+ * specify. */
 typedef void t2g_pack_fn(float *panels, const float *b, size_t ldb,
                          int transposed, size_t k, size_t n);
 
@@ -71,8 +72,8 @@ typedef void t2g_rmsnorm_gain_bwd_fn(float *dg, const float *dy, const float *x,
                                      size_t ld, const float *s, size_t n,
                                      size_t t);
 
-/** Rotates `heads` consecutive heads of size d of one token, in place; pairs are
- * (i, i+d/2). c, s [d/2]; sign = +1 forward, -1 backward.
+/** Rotates `heads` consecutive heads of size d of one token, in place; pairs
+ * are (i, i+d/2). c, s [d/2]; sign = +1 forward, -1 backward.
  *   y[i] = x[i]*c[i] - x[i+d/2]*(sign*s[i])
  *   y[i+d/2] = x[i+d/2]*c[i] + x[i]*(sign*s[i]) */
 typedef void t2g_rope_fn(float *x, size_t heads, size_t d, const float *c,

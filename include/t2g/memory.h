@@ -22,7 +22,8 @@ typedef struct t2g_allocator {
 void t2g_set_allocator(const t2g_allocator *allocator);
 
 /** count*size zeroed bytes, aligned to 64; NULL on overflow or exhaustion, with
- * a message recorded (return T2G_ERR_MEMORY). count = 0 gives a valid pointer. */
+ * a message recorded (return T2G_ERR_MEMORY). count = 0 gives a valid
+ * pointer. */
 void *t2g_calloc(size_t count, size_t size);
 
 /** Grows p from old_count to new_count elements; the new ones are zero. On

@@ -41,8 +41,8 @@ T2G_CHECK t2g_status t2g_config_read(t2g_config *c, const char *path);
 json_t *t2g_config_json(const t2g_config *c);
 /** Checks sizes and their products. */
 T2G_CHECK t2g_status t2g_config_check(const t2g_config *c);
-/** Rotary frequencies w_i [head_dim/2] (in double, rounded once) and the factor of
- * the cosine and sine tables (1 except for yarn). */
+/** Rotary frequencies w_i [head_dim/2] (in double, rounded once) and the factor
+ * of the cosine and sine tables (1 except for yarn). */
 T2G_CHECK t2g_status t2g_rope_frequencies(const t2g_config *c, float *inv_freq,
                                           float *scale);
 
@@ -93,7 +93,8 @@ T2G_CHECK t2g_status t2g_model_save(const t2g_model *m, const char *dir);
 T2G_CHECK t2g_status t2g_model_clone(t2g_model **copy, const t2g_model *m);
 void t2g_model_free(t2g_model *m);
 
-/** Adds v_head.summary.{weight,bias}, uniform in +-1/sqrt(H), if there is none. */
+/** Adds v_head.summary.{weight,bias}, uniform in +-1/sqrt(H), if there is
+ * none. */
 T2G_CHECK t2g_status t2g_model_add_value_head(t2g_model *m, uint64_t seed);
 /** Allocates gradients (zero) and the packed copies the backward pass reads. */
 T2G_CHECK t2g_status t2g_model_make_trainable(t2g_model *m);
@@ -101,8 +102,8 @@ T2G_CHECK t2g_status t2g_model_make_trainable(t2g_model *m);
 void t2g_model_pack(t2g_model *m);
 void t2g_model_zero_grad(t2g_model *m);
 /** Adds the embedding's gradient by lookup to the one by the output projection.
- * Kept apart until all micro-batches are in, so that their number changes no bit;
- * t2g_optimizer_step calls it, others do before they read gradients. */
+ * Kept apart until all micro-batches are in, so that their number changes no
+ * bit; t2g_optimizer_step calls it, others do before they read gradients. */
 void t2g_model_finish_grad(t2g_model *m);
 /** Feeds names and weights of all parameters to a digest. */
 void t2g_model_digest(const t2g_model *m, t2g_digest *d);
@@ -115,27 +116,28 @@ typedef struct t2g_batch {
     size_t rows;
 } t2g_batch;
 
-/** What a forward pass leaves behind for the backward pass. Reused and grown. */
+/** What a forward pass leaves behind for the backward pass. Reused and
+ * grown. */
 typedef struct t2g_activations t2g_activations;
 T2G_CHECK t2g_status t2g_activations_new(t2g_activations **a,
                                          const t2g_model *m);
 void t2g_activations_free(t2g_activations *a);
 
-/** Hidden states after the final norm, [tokens, H], owned by a. keep = true keeps
- * what t2g_backward needs. Ids outside the vocabulary are T2G_ERR_ARG. */
+/** Hidden states after the final norm, [tokens, H], owned by a. keep = true
+ * keeps what t2g_backward needs. Ids outside the vocabulary are T2G_ERR_ARG. */
 T2G_CHECK t2g_status t2g_forward(const t2g_model *m, t2g_activations *a,
                                  const t2g_batch *batch, bool keep,
                                  const float **hidden);
-/** Input of layer l (l = 0..L-1), or of the final norm (l = L): [tokens, H]; only
- * after a forward pass with keep. */
+/** Input of layer l (l = 0..L-1), or of the final norm (l = L): [tokens, H];
+ * only after a forward pass with keep. */
 const float *t2g_hidden(const t2g_activations *a, size_t l);
 
-/** Adds the gradients of a loss to m's: d_hidden [tokens, H] is its gradient with
- * respect to the final hidden states (overwritten). */
+/** Adds the gradients of a loss to m's: d_hidden [tokens, H] is its gradient
+ * with respect to the final hidden states (overwritten). */
 T2G_CHECK t2g_status t2g_backward(t2g_model *m, t2g_activations *a,
                                   const t2g_batch *batch, float *d_hidden);
 
-/* --- vocabulary head: never holds the logits of a batch --------------------- */
+/* --- vocabulary head: never holds the logits of a batch ------------------- */
 
 /** One decision: the hidden state at `position` of the batch chose `target`. */
 typedef struct t2g_decision {
@@ -143,8 +145,8 @@ typedef struct t2g_decision {
     uint32_t target;
 } t2g_decision;
 
-/** For n decisions: logprob, and if not NULL entropy, best (arg max id, smallest
- * among equals), kl (full KL(m || ref), needs ref and ref_hidden) and
+/** For n decisions: logprob, and if not NULL entropy, best (arg max id,
+ * smallest among equals), kl (full KL(m || ref), needs ref and ref_hidden) and
  * ref_logprob. hidden: m's final hidden states; ref_hidden: ref's. */
 T2G_CHECK t2g_status t2g_head_logprobs(const t2g_model *m, const float *hidden,
                                        const t2g_model *ref,
@@ -163,8 +165,8 @@ T2G_CHECK t2g_status t2g_head_backward(t2g_model *m, const float *hidden,
                                        const t2g_decision *d, size_t n,
                                        const float *g, const float *h,
                                        float *d_hidden);
-/** The same with h = 0 in one pass with logprob, entropy and best [n]: for losses
- * whose g does not depend on them (cross-entropy). */
+/** The same with h = 0 in one pass with logprob, entropy and best [n]: for
+ * losses whose g does not depend on them (cross-entropy). */
 T2G_CHECK t2g_status t2g_head_cross_entropy(t2g_model *m, const float *hidden,
                                             const t2g_decision *d, size_t n,
                                             const float *g, float *d_hidden,
@@ -179,7 +181,7 @@ void t2g_values_backward(t2g_model *m, const float *hidden,
                          const size_t *position, size_t n, const float *g,
                          float *d_hidden);
 
-/* --- generation --------------------------------------------------------------- */
+/* --- generation ----------------------------------------------------------- */
 
 /** Names of transformers' GenerationConfig. */
 typedef struct t2g_sampling {
@@ -208,10 +210,10 @@ typedef t2g_status t2g_generate_progress_fn(void *context, size_t done,
                                             size_t total, uint64_t tokens);
 
 /** Generates a response for each row of `prompts`. Row r draws from stream
- * (seed, sample = first_sample + r, step, SAMP), so results do not depend on what
- * else is in the batch. eos: end tokens. A token is drawn from the processed
- * distribution: u = unit number i of the stream for new token i; the smallest id
- * whose running sum (double, by id) exceeds u * total. */
+ * (seed, sample = first_sample + r, step, SAMP), so results do not depend on
+ * what else is in the batch. eos: end tokens. A token is drawn from the
+ * processed distribution: u = unit number i of the stream for new token i; the
+ * smallest id whose running sum (double, by id) exceeds u * total. */
 T2G_CHECK t2g_status t2g_generate(const t2g_model *m, const t2g_batch *prompts,
                                   const t2g_sampling *s, uint32_t first_sample,
                                   const int64_t *eos, size_t eos_count,

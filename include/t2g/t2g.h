@@ -1,4 +1,5 @@
-/** Text2Grad: reinforcement learning from natural-language feedback, on CPUs. */
+/** Text2Grad: reinforcement learning from natural-language feedback, on
+ * CPUs. */
 #ifndef T2G_T2G_H
 #define T2G_T2G_H
 

@@ -71,7 +71,7 @@ typedef enum t2g_schedule {
 double t2g_learning_rate(t2g_schedule s, double lr, uint64_t k, uint64_t warmup,
                          uint64_t total);
 
-/* --- supervised fine-tuning (baselines.md section 2) ----------------------- */
+/* --- supervised fine-tuning (baselines.md section 2) ---------------------- */
 
 /** One example: prompt ids (not trained on) and completion ids. */
 typedef struct t2g_example {
@@ -113,21 +113,21 @@ T2G_CHECK t2g_status t2g_sft_evaluate(const t2g_model *m, size_t batch,
                                       uint64_t n, double *loss,
                                       double *accuracy);
 
-/* --- sequences -------------------------------------------------------------- */
+/* --- sequences ------------------------------------------------------------ */
 
-/** Ids of a prompt: the tokenizer's template, and its bos in front when it has one
- * that is not its eos and the template gave none. Appends to out. */
+/** Ids of a prompt: the tokenizer's template, and its bos in front when it has
+ * one that is not its eos and the template gave none. Appends to out. */
 T2G_CHECK t2g_status t2g_encode_prompt(const t2g_tokenizer *t, const char *text,
                                        size_t n, t2g_encoding *out);
-/** Ids of a training example: prompt, completion (tokenised alone: no merge across
- * the border), end token (the tokenizer's eos, if any). Replaces work, which owns
- * the ids of *out. */
+/** Ids of a training example: prompt, completion (tokenised alone: no merge
+ * across the border), end token (the tokenizer's eos, if any). Replaces work,
+ * which owns the ids of *out. */
 T2G_CHECK t2g_status t2g_encode_example(const t2g_tokenizer *t,
                                         const char *prompt, size_t prompt_n,
                                         const char *completion, size_t n,
                                         t2g_encoding *work, t2g_example *out);
 
-/* --- the generative reward model [T2G] section 3 ------------------------------ */
+/* --- the generative reward model [T2G] section 3 -------------------------- */
 
 /** The text a reward model reads: prompt, response, "\nCRITIQUE:" - a blank
  * between the first two unless there is white space already. One prompt for
@@ -149,8 +149,8 @@ typedef struct t2g_judgement {
     t2g_critique critique; /* out; t2g_critique_free */
 } t2g_judgement;
 
-/** Lets the reward model write a critique for each of n responses. Replies that do
- * not parse have status UNPARSED. progress may be NULL. */
+/** Lets the reward model write a critique for each of n responses. Replies that
+ * do not parse have status UNPARSED. progress may be NULL. */
 T2G_CHECK t2g_status t2g_reward_judge(const t2g_model *rm,
                                       const t2g_tokenizer *t, t2g_judgement *j,
                                       size_t n, const t2g_sampling *sampling,
@@ -167,7 +167,7 @@ void t2g_label_count(t2g_label_counts *c, const float *predicted,
 void t2g_label_scores(const t2g_label_counts *c, int label, double *precision,
                       double *recall, double *f1);
 
-/* --- rollouts and the PPO step ---------------------------------------------- */
+/* --- rollouts and the PPO step -------------------------------------------- */
 
 typedef struct t2g_rl_config {
     t2g_ppo_config ppo;

@@ -1,6 +1,6 @@
-/* The backward pass, layer by layer from the top; each step is the mirror of one
- * in forward.c. Weight gradients are chains over the tokens of the batch in their
- * order, continued from what is already there. */
+/* The backward pass, layer by layer from the top; each step is the mirror of
+ * one in forward.c. Weight gradients are chains over the tokens of the batch in
+ * their order, continued from what is already there. */
 #include <math.h>
 #include <string.h>
 

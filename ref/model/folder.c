@@ -6,7 +6,7 @@
 
 #include "model_private.h"
 
-/* --- the files of a checkpoint ---------------------------------------------- */
+/* --- the files of a checkpoint -------------------------------------------- */
 
 typedef struct checkpoint {
     t2g_safetensors *file;
@@ -123,7 +123,7 @@ static t2g_status open_checkpoint(checkpoint *c, const char *dir)
                     "model.safetensors.index.json", dir);
 }
 
-/* --- names -------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static const char value_prefix[] = "v_head.";
 static const char trl_prefix[] = "pretrained_model.";
@@ -171,7 +171,7 @@ static t2g_param *param_of(const t2g_model *m, const char *name)
     return NULL;
 }
 
-/* --- reading -------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static t2g_status fill(t2g_param *p, const t2g_tensor_view *v,
                        const char *path)
@@ -242,8 +242,9 @@ static const t2g_tensor_view *find_ours(const checkpoint *c, const char *name)
     return v;
 }
 
-/* How the files treat a tied output matrix: absent or equal, it is the embedding;
- * different, the two are separate parameters whatever config.json says. */
+/* How the files treat a tied output matrix: absent or equal, it is the
+ * embedding; different, the two are separate parameters whatever config.json
+ * says. */
 static bool tied_in_files(const t2g_config *config, const checkpoint *c)
 {
     const t2g_tensor_view *head = find_ours(c, "lm_head.weight");
@@ -312,7 +313,7 @@ t2g_status t2g_model_load(t2g_model **m, const char *dir, const t2g_kernels *k)
     return T2G_OK;
 }
 
-/* --- writing ---------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static t2g_status write_json(const char *dir, const char *name, json_t *value)
 {

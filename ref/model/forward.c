@@ -1,13 +1,13 @@
-/* The forward pass of a Llama model over packed rows. Read t2g_forward_rows from
- * the bottom up: embedding, L times (attention, MLP), final norm.
- * Shapes: T tokens of all rows, H hidden size, A query heads and K key/value heads
- * of size d, I width of the MLP. */
+/* The forward pass of a Llama model over packed rows. Read t2g_forward_rows
+ * from the bottom up: embedding, L times (attention, MLP), final norm. Shapes:
+ * T tokens of all rows, H hidden size, A query heads and K key/value heads of
+ * size d, I width of the MLP. */
 #include <math.h>
 #include <string.h>
 
 #include "model_private.h"
 
-/* --- rotary tables ---------------------------------------------------------- */
+/* --- rotary tables -------------------------------------------------------- */
 
 t2g_status t2g_rope_table_reach(t2g_rope_table *t, const t2g_model *m,
                                 size_t positions)
@@ -41,7 +41,7 @@ void t2g_rope_table_free(t2g_rope_table *t)
     *t = (t2g_rope_table){0};
 }
 
-/* --- key/value cache ----------------------------------------------------------- */
+/* --- key/value cache ------------------------------------------------------ */
 
 static size_t cache_head_floats(const t2g_kv_cache *c, const t2g_model *m)
 {
@@ -79,7 +79,7 @@ void t2g_kv_cache_free(t2g_kv_cache *c)
     *c = (t2g_kv_cache){0};
 }
 
-/* --- activations ------------------------------------------------------------------ */
+/* --- activations ---------------------------------------------------------- */
 
 /* Floats of one layer's activations a token. */
 static size_t layer_floats(const t2g_config *c)
@@ -200,7 +200,7 @@ t2g_status t2g_activations_rows(t2g_activations *a, size_t rows)
     return T2G_OK;
 }
 
-/* --- the layer ------------------------------------------------------------------------ */
+/* --- the layer ------------------------------------------------------------ */
 
 static void norm(const t2g_model *m, float *y, float *s, const float *x,
                  const t2g_param *g, size_t T)
@@ -341,7 +341,7 @@ static void layer_forward(const t2g_model *m, t2g_activations *a, size_t l,
     add_linear(m, next, y->mid, y->act, w->down, w->down_bias, T);
 }
 
-/* --- the pass ----------------------------------------------------------------------------- */
+/* --- the pass ------------------------------------------------------------- */
 
 static t2g_status check_ids(const t2g_model *m, const uint32_t *id, size_t T)
 {

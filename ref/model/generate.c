@@ -1,6 +1,6 @@
 /* Generation with a key/value cache, many rows at once: a row that ends makes
- * place for the next prompt in the same step. What a row yields depends on its own
- * prompt and random stream alone. */
+ * place for the next prompt in the same step. What a row yields depends on its
+ * own prompt and random stream alone. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ void t2g_generation_free(t2g_generation *g)
     *g = (t2g_generation){0};
 }
 
-/* --- choosing a token ------------------------------------------------------- */
+/* --- choosing a token ----------------------------------------------------- */
 
 static int descending(const void *a, const void *b)
 {
@@ -54,8 +54,8 @@ static int ascending(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Removes the least likely tokens whose running probability, in ascending order,
- * stays within 1 - top_p; the last one always remains. */
+/* Removes the least likely tokens whose running probability, in ascending
+ * order, stays within 1 - top_p; the last one always remains. */
 static void keep_top_p(const t2g_kernels *k, float *z, ranked *order, float *p,
                        size_t n, double top_p)
 {
@@ -129,7 +129,7 @@ static uint32_t choose(const t2g_kernels *k, float *z, float *work, size_t n,
     return draw(z, n, u);
 }
 
-/* --- the rows ------------------------------------------------------------------- */
+/* --- the rows ------------------------------------------------------------- */
 
 /* What all workers share: the prompts, which of them are taken, the results. */
 typedef struct job {
@@ -152,9 +152,9 @@ typedef struct job {
     char message[512];
 } job;
 
-/* One worker: rows in its slots go through the model together. With many prompts
- * each thread is a worker and never waits for another; with few there is one, and
- * threads share its products. */
+/* One worker: rows in its slots go through the model together. With many
+ * prompts each thread is a worker and never waits for another; with few there
+ * is one, and threads share its products. */
 typedef struct generator {
     job *j;
     t2g_activations *acts;
@@ -193,8 +193,8 @@ static size_t take_prompt(job *j)
     return r;
 }
 
-/* Fills free slots with waiting prompts and packs what every row feeds: its whole
- * prompt when it is new, else its latest token. */
+/* Fills free slots with waiting prompts and packs what every row feeds: its
+ * whole prompt when it is new, else its latest token. */
 static size_t pack_step(generator *g, size_t *tokens)
 {
     job *j = g->j;
@@ -250,7 +250,8 @@ static void choose_row(generator *g, size_t i, float *z, float *work)
     g->token_logprob[i] = raw[id] - lse;
 }
 
-/* Logits of each row's last token, its log-probability of record, the choice. */
+/* Logits of each row's last token, its log-probability of record, the
+ * choice. */
 static void choose_rows(generator *g, size_t rows)
 {
     const t2g_model *m = g->j->m;

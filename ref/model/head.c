@@ -124,8 +124,8 @@ t2g_status t2g_head_logits(const t2g_model *m, const float *hidden,
     return T2G_OK;
 }
 
-/* A group of decisions: logits become their gradients, then flow into the hidden
- * states and, as a chain over the decisions, into the head. */
+/* A group of decisions: logits become their gradients, then flow into the
+ * hidden states and, as a chain over the decisions, into the head. */
 static void group_backward(t2g_model *m, float *dz, float *x, float *dx,
                            const float *hidden, const t2g_decision *d,
                            size_t n, const float *g, const float *h,

@@ -139,7 +139,7 @@ void t2g_model_free(t2g_model *m)
     t2g_free(m);
 }
 
-/* --- start values ---------------------------------------------------------- */
+/* --- start values --------------------------------------------------------- */
 
 static void fill_normal(t2g_param *p, size_t index, uint64_t seed, double s)
 {
@@ -154,8 +154,8 @@ static bool ends_with(const char *name, const char *end)
     return n >= e && strcmp(name + n - e, end) == 0;
 }
 
-/* Deviation of a matrix's start values: 1/sqrt(fan_in) with the outputs into the
- * residual stream divided by sqrt(2L), or the configuration's. */
+/* Deviation of a matrix's start values: 1/sqrt(fan_in) with the outputs into
+ * the residual stream divided by sqrt(2L), or the configuration's. */
 static double deviation(const t2g_model *m, const t2g_param *p, bool scaled)
 {
     if (!scaled)

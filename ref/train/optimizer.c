@@ -7,8 +7,8 @@
 #include "t2g/threads.h"
 #include "t2g/train.h"
 
-/* Elements a work item: sums of squares are lane sums over this many, added up in
- * double in order, so that threads change nothing. */
+/* Elements a work item: sums of squares are lane sums over this many, added up
+ * in double in order, so that threads change nothing. */
 enum { CHUNK = 4096 };
 
 typedef struct moments {
@@ -90,7 +90,8 @@ void t2g_optimizer_free(t2g_optimizer *o)
     t2g_free(o);
 }
 
-/* Global L2 norm of the gradients; names the first tensor that is not finite. */
+/* Global L2 norm of the gradients; names the first tensor that is not
+ * finite. */
 static t2g_status gradient_norm(t2g_optimizer *o, const t2g_model *m,
                                 double *norm)
 {

@@ -1,10 +1,11 @@
-/* The generative reward model: a language model that reads a prompt and a response
- * and writes a critique with the phrases it found good and poor [T2G]. */
+/* The generative reward model: a language model that reads a prompt and a
+ * response and writes a critique with the phrases it found good and poor
+ * [T2G]. */
 #include <string.h>
 
 #include "train_private.h"
 
-/* --- sequences ------------------------------------------------------------------ */
+/* --- sequences ------------------------------------------------------------ */
 
 static t2g_status insert(t2g_encoding *e, size_t at, uint32_t id)
 {
@@ -57,7 +58,7 @@ t2g_status t2g_encode_example(const t2g_tokenizer *t, const char *prompt,
     return T2G_OK;
 }
 
-/* --- the reward model's texts ------------------------------------------------------ */
+/* --- the reward model's texts --------------------------------------------- */
 
 static bool blank(char c)
 {
@@ -94,7 +95,7 @@ t2g_status t2g_reward_example(const t2g_tokenizer *t, const char *prompt,
     return s;
 }
 
-/* --- judging ---------------------------------------------------------------------------- */
+/* --- judging -------------------------------------------------------------- */
 
 static t2g_status encode_all(const t2g_tokenizer *t, const t2g_judgement *j,
                              size_t n, t2g_encoding *ids, size_t *row)
@@ -152,7 +153,7 @@ t2g_status t2g_reward_judge(const t2g_model *rm, const t2g_tokenizer *t,
     return s;
 }
 
-/* --- agreement ------------------------------------------------------------------------------ */
+/* --- agreement ------------------------------------------------------------ */
 
 void t2g_label_count(t2g_label_counts *c, const float *predicted,
                      const float *actual, size_t tokens)

@@ -1,6 +1,7 @@
-/* The span-level policy optimiser [T2G]: rollouts, rewards on tokens, advantages,
- * clipped updates. `granularity` alone tells Text2Grad (token), PRM-PPO (step) and
- * scalar PPO (whole) apart. Read t2g_rl from the bottom up. */
+/* The span-level policy optimiser [T2G]: rollouts, rewards on tokens,
+ * advantages, clipped updates. `granularity` alone tells Text2Grad (token),
+ * PRM-PPO (step) and scalar PPO (whole) apart. Read t2g_rl from the bottom
+ * up. */
 #include <math.h>
 #include <string.h>
 
@@ -66,7 +67,7 @@ t2g_rl_config t2g_rl_defaults(void)
         .seed = 42};
 }
 
-/* --- memory ------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 static void free_step(step_data *s)
 {
@@ -148,7 +149,7 @@ static t2g_status reserve_mini(minibatch *b, size_t H)
     return T2G_OK;
 }
 
-/* --- before the updates: everything that is fixed for the step ------------------ */
+/* --- before the updates: everything that is fixed for the step ------------ */
 
 /* Packs the usable rollouts, their rewards where the algorithm gives them. */
 static t2g_status place_rewards(optimiser *o, const t2g_rollouts *r)
@@ -196,7 +197,8 @@ static void positions_of(size_t *position, const t2g_decision *d, size_t n)
         position[i] = d[i].position;
 }
 
-/* Log-probabilities, KL and values of rows begin..end-1 under the old policy. */
+/* Log-probabilities, KL and values of rows begin..end-1 under the old
+ * policy. */
 static t2g_status score_rows(optimiser *o, size_t begin, size_t end,
                              t2g_decision *d, size_t *position)
 {
@@ -294,7 +296,7 @@ static t2g_status prepare(optimiser *o, const t2g_rollouts *r, uint64_t step)
     return T2G_OK;
 }
 
-/* --- the updates --------------------------------------------------------------------- */
+/* --- the updates ---------------------------------------------------------- */
 
 static t2g_status gather(minibatch *b, const step_data *s,
                          const uint32_t *order, size_t rows, size_t H)
@@ -322,8 +324,8 @@ static t2g_status gather(minibatch *b, const step_data *s,
     return T2G_OK;
 }
 
-/* Forward, loss and backward of one minibatch; gradients are added to the model's
- * with weight `scale`. */
+/* Forward, loss and backward of one minibatch; gradients are added to the
+ * model's with weight `scale`. */
 static t2g_status learn(optimiser *o, float scale, t2g_ppo_stats *stats)
 {
     minibatch *b = &o->mini;
@@ -404,7 +406,7 @@ static t2g_status optimise(optimiser *o, uint64_t step, double lr,
     return T2G_OK;
 }
 
-/* --- the loop ------------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 /* Mean over the step's rows of the sum of delta, before any scaling. */
 static double mean_score(const t2g_rollouts *r, size_t usable)

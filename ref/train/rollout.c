@@ -1,4 +1,5 @@
-/* Rollouts: prompts in, sampled responses with their bytes and byte ranges out. */
+/* Rollouts: prompts in, sampled responses with their bytes and byte ranges
+ * out. */
 #include <string.h>
 
 #include "train_private.h"

@@ -14,7 +14,7 @@ double t2g_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* --- a packed batch of examples --------------------------------------------- */
+/* --- a packed batch of examples ------------------------------------------- */
 
 void t2g_pack_free(t2g_pack *p)
 {
@@ -83,7 +83,7 @@ t2g_batch t2g_pack_batch(const t2g_pack *p)
     return (t2g_batch){p->id, p->row, p->rows};
 }
 
-/* --- the loss ------------------------------------------------------------------- */
+/* --- the loss ------------------------------------------------------------- */
 
 /* What the forward pass of a batch says about its decisions. */
 typedef struct scores {
@@ -159,7 +159,7 @@ static t2g_status score_batch(const t2g_model *m, t2g_activations *acts,
                              s->logprob, s->entropy, s->best, NULL, NULL);
 }
 
-/* --- the loop ----------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 typedef struct trainer {
     t2g_model *m;
