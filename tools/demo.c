@@ -17,7 +17,7 @@ static const demo_scale full = {
     .hidden = 128, .layers = 3, .heads = 4, .intermediate = 344, .vocab = 1024,
     .tokenizer_texts = 3000,
     .sft_steps = 450, .sft_batch = 32, .sft_rate = 2e-3,
-    .rm_sampled = 4000, .rm_spoiled = 24000, .rm_steps = 1400, .rm_batch = 24,
+    .rm_sampled = 4000, .rm_spoiled = 27000, .rm_steps = 1600, .rm_batch = 24,
     .rm_rate = 1.5e-3, .rm_eval = 300,
     .rl_steps = 20, .rl_batch = 96, .rl_minibatch = 48, .rl_epochs = 2,
     .t2g_rate = 3e-4, .ppo_rate = 6e-4, .held_out = 400, .rewards = "model"};
@@ -167,6 +167,8 @@ static t2g_status call(const demo_run *d, const command *c, ...)
         write_argument(d->commands, *a == '@' ? a + 1 : a);
         if (*a == '@') {
             t2g_status s = demo_path(d, paths[argc], a + 1);
+            if (s == T2G_OK && strcmp(a, "@.") == 0) /* the directory itself */
+                snprintf(paths[argc], sizeof paths[argc], "%s", d->dir);
             if (s != T2G_OK) {
                 va_end(args);
                 return s;
@@ -240,7 +242,8 @@ static t2g_status stage_sft(demo_run *d)
                  "--num-hidden-layers", number((double)z->layers),
                  "--num-attention-heads", number((double)z->heads),
                  "--intermediate-size", number((double)z->intermediate),
-                 "--scaled-init", "--output-dir", "@start", "--overwrite", NULL));
+                 "--scaled-init", "--output-dir", "@start", "--overwrite",
+                NULL));
     return call(d, &command_sft, "--model", "@start", "--data", "@sft.jsonl",
                 "--output-dir", "@sft", "--learning-rate", number(z->sft_rate),
                 "--warmup-steps", number((double)(z->sft_steps / 9)),

@@ -52,22 +52,10 @@ static t2g_status evaluate(session *s, uint64_t max_new_tokens)
 static t2g_status work(session *s, const invocation *inv,
                        const training_options *o, uint64_t max_new_tokens)
 {
-    examples e = {0};
-    T2G_TRY(session_open(s, inv, o));
-    t2g_status st = examples_read(&e, &s->data, s->tok, EXAMPLE_REWARD,
-                                  o->max_length);
-    if (st == T2G_OK)
-        st = cli_output_dir(inv, o->output_dir, false, o->overwrite);
-    if (st == T2G_OK)
-        st = metrics_open(s);
-    if (st == T2G_OK)
-        st = train_on_examples(s, &e, "reward model");
-    examples_free(&e);
-    if (st == T2G_OK || st == T2G_ERR_INTERRUPTED)
-        T2G_TRY(save_model(s->model, s->tok, o->output_dir));
-    if (st == T2G_OK && o->eval_data)
-        st = evaluate(s, max_new_tokens);
-    return st == T2G_OK ? metrics_close(s) : st;
+    T2G_TRY(train_records(s, inv, o, EXAMPLE_REWARD, "reward model"));
+    if (o->eval_data)
+        T2G_TRY(evaluate(s, max_new_tokens));
+    return metrics_close(s);
 }
 
 static int run(const command *self, int argc, char **argv)

@@ -232,7 +232,8 @@ static t2g_status sft_progress(void *context, const t2g_sft_report *r)
                              : T2G_OK;
 }
 
-t2g_status train_on_examples(session *s, examples *e, const char *stage)
+static t2g_status train_on_examples(session *s, examples *e,
+                                    const char *stage)
 {
     const training_options *o = s->o;
     t2g_sft_config c = {.optim = optim_config(o),
@@ -253,6 +254,25 @@ t2g_status train_on_examples(session *s, examples *e, const char *stage)
                                 s);
     progress_end(&s->bar, NULL);
     return status;
+}
+
+t2g_status train_records(session *s, const invocation *inv,
+                         const training_options *o, example_kind kind,
+                         const char *stage)
+{
+    examples e = {0};
+    T2G_TRY(session_open(s, inv, o));
+    t2g_status st = examples_read(&e, &s->data, s->tok, kind, o->max_length);
+    if (st == T2G_OK)
+        st = cli_output_dir(inv, o->output_dir, false, o->overwrite);
+    if (st == T2G_OK)
+        st = metrics_open(s);
+    if (st == T2G_OK)
+        st = train_on_examples(s, &e, stage);
+    examples_free(&e);
+    if (st == T2G_OK || st == T2G_ERR_INTERRUPTED)
+        T2G_TRY(save_model(s->model, s->tok, o->output_dir));
+    return st;
 }
 
 /* --- prompts -------------------------------------------------------------- */

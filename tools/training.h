@@ -131,10 +131,12 @@ T2G_CHECK t2g_status examples_shuffle(examples *e, uint64_t seed);
 void examples_free(examples *e);
 t2g_status examples_next(void *context, uint64_t i, t2g_example *out);
 
-/* Trains with a progress bar and metrics lines; steps by max-steps or
- * epochs. */
-T2G_CHECK t2g_status train_on_examples(session *s, examples *e,
-                                       const char *stage);
+/* Opens the session, trains on its data with a progress bar and metrics lines
+ * (steps by max-steps or epochs) and saves the model, interrupted or not. The
+ * metrics stay open for what follows. */
+T2G_CHECK t2g_status train_records(session *s, const invocation *inv,
+                                   const training_options *o,
+                                   example_kind kind, const char *stage);
 
 /* Prompt ids of all records, packed. */
 typedef struct prompt_set {

@@ -19,7 +19,9 @@ const char *t2g_fact_name(size_t fact);
 
 /** How often references err: shares in [0,1]. */
 typedef struct t2g_facts_errors {
-    double outdated, wrong, missing, invented, repeated;
+    double outdated, wrong, missing, invented;
+    double repeated; /* of the places where a fact may be told once more */
+    double restart;  /* of summaries that begin again instead of ending */
 } t2g_facts_errors;
 /** The habits of the references the policy is trained on (outdated .75, wrong
  * .04, missing .10, invented .30), and the spoiled ones of the reward model's

@@ -98,7 +98,7 @@ const t2g_facts_errors t2g_facts_reference = {
     .outdated = .75, .wrong = .04, .missing = .10, .invented = .30};
 const t2g_facts_errors t2g_facts_spoiled = {
     .outdated = .55, .wrong = .15, .missing = .18, .invented = .35,
-    .repeated = .12};
+    .repeated = .12, .restart = .12};
 
 const char *t2g_fact_name(size_t fact)
 {
@@ -301,23 +301,46 @@ static t2g_status put_pieces(dice *d, t2g_buffer *out, const int *said,
     return T2G_OK;
 }
 
-static t2g_status put_summary(dice *d, t2g_buffer *out, const message *m,
-                              const t2g_facts_errors *e)
+/* The event, then what is said of the other facts. */
+static t2g_status put_pass(dice *d, t2g_buffer *out, const int *said,
+                           int event, bool verb, const t2g_facts_errors *e)
 {
     size_t when[] = {T2G_FACT_DAY, T2G_FACT_TIME, T2G_FACT_PLACE};
     size_t how[] = {T2G_FACT_HOST, T2G_FACT_PRICE};
     size_t last[] = {T2G_FACT_ITEM};
-    int said[T2G_FACTS];
-    err(d, m, e, said);
-    size_t opening = below(d, 4);
-    static const char *const before[] = {" The", " Come to the", " Join the",
-                                         " There is the"};
-    T2G_TRY(t2g_buffer_printf(out, "%s ", before[opening]));
-    T2G_TRY(put_value(out, T2G_FACT_EVENT, said[T2G_FACT_EVENT]));
-    T2G_TRY(t2g_buffer_puts(out, opening == 0 ? " is" : ""));
+    T2G_TRY(put_value(out, T2G_FACT_EVENT, event));
+    T2G_TRY(t2g_buffer_puts(out, verb ? " is" : ""));
     T2G_TRY(put_pieces(d, out, said, when, COUNT(when), e));
     T2G_TRY(put_pieces(d, out, said, how, COUNT(how), e));
-    T2G_TRY(put_pieces(d, out, said, last, COUNT(last), e));
+    return put_pieces(d, out, said, last, COUNT(last), e);
+}
+
+/* Where a summary should end it begins again, maybe with less to say. */
+static t2g_status put_restart(dice *d, t2g_buffer *out, const int *said,
+                              const t2g_facts_errors *e)
+{
+    int again[T2G_FACTS], event = said[T2G_FACT_EVENT];
+    bool verb = chance(d, 0.5);
+    for (size_t f = 0; f < T2G_FACTS; f++)
+        again[f] = chance(d, 0.4) ? ABSENT : said[f];
+    if (chance(d, 0.3))
+        event = (int)below(d, value_count(T2G_FACT_EVENT));
+    T2G_TRY(t2g_buffer_puts(out, " the "));
+    return put_pass(d, out, again, event, verb, e);
+}
+
+static t2g_status put_summary(dice *d, t2g_buffer *out, const message *m,
+                              const t2g_facts_errors *e)
+{
+    static const char *const before[] = {" The", " Come to the", " Join the",
+                                         " There is the"};
+    int said[T2G_FACTS];
+    err(d, m, e, said);
+    size_t opening = below(d, COUNT(before));
+    T2G_TRY(t2g_buffer_printf(out, "%s ", before[opening]));
+    T2G_TRY(put_pass(d, out, said, said[T2G_FACT_EVENT], opening == 0, e));
+    while (e->restart > 0 && chance(d, e->restart))
+        T2G_TRY(put_restart(d, out, said, e));
     return t2g_buffer_puts(out, ".");
 }
 
