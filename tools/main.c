@@ -9,8 +9,7 @@
     X(critique) X(align) X(train) X(generate) X(eval) X(report) X(verify)      \
     X(digest) X(bench) X(info) X(demo)
 
-/* Weak: a program linked without a command simply does not list it. */
-#define DECLARE(name) extern const command command_##name __attribute__((weak));
+#define DECLARE(name) extern const command command_##name;
 #define ENTRY(name) &command_##name,
 COMMANDS(DECLARE)
 static const command *const commands[] = {COMMANDS(ENTRY)};
@@ -20,7 +19,7 @@ enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 static const command *find(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i] && cli_same_name(name, commands[i]->name))
+        if (cli_same_name(name, commands[i]->name))
             return commands[i];
     return NULL;
 }
@@ -31,21 +30,16 @@ static void print_commands(FILE *out)
             "words, on CPUs\n\nusage: t2g COMMAND [options]\n\ncommands:\n",
             T2G_VERSION);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i])
-            fprintf(out, "  %-16s %s\n", commands[i]->name,
-                    commands[i]->purpose);
+        fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->purpose);
     fputs("\nt2g COMMAND --help explains one; t2g --version says what this "
           "build is.\nFirst thing to try: t2g demo --output-dir demo\n", out);
 }
 
 static int unknown_command(const char *name)
 {
-    const char *names[COMMAND_COUNT + 1];
-    size_t n = 0;
+    const char *names[COMMAND_COUNT + 1] = {NULL};
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (commands[i])
-            names[n++] = commands[i]->name;
-    names[n] = NULL;
+        names[i] = commands[i]->name;
     const char *hint = cli_nearest(name, names);
     if (hint)
         fprintf(stderr, "t2g: unknown command '%s', did you mean '%s'?\n", name,

@@ -67,7 +67,6 @@ void verify_align(verifier *v, const char *path, const json_t *root);
 void verify_tokenizer(verifier *v, const char *path, const json_t *root);
 void verify_model(verifier *v, const char *path, const json_t *root);
 void verify_kernels_stage(verifier *v, const char *path, const json_t *root);
-void verify_metrics(verifier *v, const char *path, const json_t *root);
 void verify_safetensors(verifier *v, const char *path, const json_t *root);
 
 #endif
