@@ -226,15 +226,22 @@ static t2g_status place_ambiguous(aligner *a, size_t k)
     return T2G_OK;
 }
 
-/* Several spans of one text, no more than it occurs: listing order is the order
- * of occurrence. */
+/* Do two spans claim the same occurrences? */
+static bool rivals(const places *p, const places *q)
+{
+    return !q->given && p->count == q->count &&
+           memcmp(p->at, q->at, p->count * sizeof *p->at) == 0;
+}
+
+/* Several spans with the same occurrences, no more spans than these: listing
+ * order is the order of occurrence. */
 static t2g_status place_found(aligner *a, size_t k)
 {
     const places *p = &a->places[k];
     double score = a->critique->span[k].score;
     size_t before = 0, all = 0;
     for (size_t i = 0; i < a->critique->count; i++)
-        if (a->places[i].group == p->group && !a->places[i].given) {
+        if (rivals(p, &a->places[i])) {
             all++;
             before += i < k;
         }

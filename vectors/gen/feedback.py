@@ -115,6 +115,17 @@ def place(text, critique, spans, on_repeat):
     position = [len(text[:i].encode()) for i in range(len(text) + 1)]
     key = ["".join(f for f, _, _ in fold(s["text"])) for s in spans]
     given = [is_given(text, s) for s in spans]
+
+    def found(k):
+        method, reason, places = find(text, spans[k])
+        places = [(position[b], position[e]) for b, e in places]
+        for i, other in enumerate(spans):
+            if given[i] and key[i] == key[k]:
+                free = [p for p in places if p[0] != other["start"]]
+                places = free or places
+        return method, reason, places
+
+    every = [found(k) for k in range(len(spans))]
     placements = []
     for k, span in enumerate(spans):
         def put(method, rule, begin=0, end=0, reward=0.0, ambiguous=False,
@@ -127,15 +138,10 @@ def place(text, critique, spans, on_repeat):
             put("given", "given", span["start"], span["end"], span["score"],
                 occurrences=1)
             continue
-        method, reason, places = find(text, span)
-        places = [(position[b], position[e]) for b, e in places]
-        for i, other in enumerate(spans):
-            if given[i] and key[i] == key[k]:
-                free = [p for p in places if p[0] != other["start"]]
-                places = free or places
+        method, reason, places = every[k]
         n = len(places)
         peers = [i for i in range(len(spans))
-                 if key[i] == key[k] and not given[i]]
+                 if not given[i] and every[i][2] == places]
         score = span["score"]
 
         def at(i, rule, ambiguous=False, share=1):
