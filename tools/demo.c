@@ -243,7 +243,7 @@ static t2g_status stage_sft(demo_run *d)
                  "--num-attention-heads", number((double)z->heads),
                  "--intermediate-size", number((double)z->intermediate),
                  "--scaled-init", "--output-dir", "@start", "--overwrite",
-                NULL));
+                 NULL));
     return call(d, &command_sft, "--model", "@start", "--data", "@sft.jsonl",
                 "--output-dir", "@sft", "--learning-rate", number(z->sft_rate),
                 "--warmup-steps", number((double)(z->sft_steps / 9)),
@@ -262,23 +262,19 @@ static t2g_status stage_annotate(demo_run *d)
                                         NULL};
     const demo_scale *z = &d->scale;
     uint32_t first = FROM_RM;
-    char name[3][64];
     for (size_t k = 0; k < 3; k++) {
-        for (size_t i = 0; i < 3; i++)
-            snprintf(name[i], sizeof name[i], "%s%s_%zu.jsonl", i ? "" : "",
-                     i == 0 ? "rm_prompts" : i == 1 ? "rm_responses" : "rm",
-                     k);
-        char in[72], mid[72], out[72];
-        snprintf(in, sizeof in, "@%s", name[0]);
-        snprintf(mid, sizeof mid, "@%s", name[1]);
-        snprintf(out, sizeof out, "@%s", name[2]);
-        T2G_TRY(write_data(d, name[0], PROMPTS, first, z->rm_sampled));
+        /* "@" marks a file for call(); write_data wants the name alone. */
+        char prompts[40], responses[40], feedback[40];
+        snprintf(prompts, sizeof prompts, "@rm_prompts_%zu.jsonl", k);
+        snprintf(responses, sizeof responses, "@rm_responses_%zu.jsonl", k);
+        snprintf(feedback, sizeof feedback, "@rm_%zu.jsonl", k);
+        T2G_TRY(write_data(d, prompts + 1, PROMPTS, first, z->rm_sampled));
         first += (uint32_t)z->rm_sampled;
-        T2G_TRY(call(d, &command_generate, "--model", "@sft", "--data", in,
-                     "--do-sample", "--temperature", temperature[k],
-                     "--output", mid, NULL));
-        T2G_TRY(call(d, &command_annotate, "--critic", "facts", "--data", mid,
-                     "--output", out, NULL));
+        T2G_TRY(call(d, &command_generate, "--model", "@sft", "--data",
+                     prompts, "--do-sample", "--temperature", temperature[k],
+                     "--output", responses, NULL));
+        T2G_TRY(call(d, &command_annotate, "--critic", "facts", "--data",
+                     responses, "--output", feedback, NULL));
     }
     T2G_TRY(write_data(d, "rm_spoiled_responses.jsonl", SPOILED, first,
                        z->rm_spoiled));
