@@ -105,20 +105,13 @@ static t2g_status take_tokens(const aligning *a, judged *j)
 
 static t2g_status set_tokens(judged *j)
 {
-    json_t *ids = json_array(), *offsets = json_array();
-    json_t *rewards = json_array();
+    json_t *ids = json_array();
     int failed = 0;
-    for (size_t t = 0; t < j->ids.count; t++) {
+    for (size_t t = 0; t < j->ids.count; t++)
         failed |= json_array_append_new(ids, json_integer(j->ids.id[t]));
-        for (size_t e = 2 * t; e < 2 * t + 2; e++)
-            failed |= json_array_append_new(
-                offsets, json_integer((json_int_t)j->ids.offset[e]));
-        failed |= json_array_append_new(
-            rewards, json_real((double)j->rewards.delta[t]));
-    }
     failed |= json_object_set_new(j->record, "tokens", ids);
-    failed |= json_object_set_new(j->record, "offsets", offsets);
-    failed |= json_object_set_new(j->record, "rewards", rewards);
+    T2G_TRY(set_token_rewards(j->record, j->ids.offset, j->rewards.delta,
+                              j->ids.count));
     failed |= json_object_set_new(j->record, "status",
                                   json_string(j->rewards.status));
     return failed ? t2g_fail(T2G_ERR_MEMORY, "no memory for a record") : T2G_OK;

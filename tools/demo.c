@@ -428,7 +428,6 @@ static int run(const command *self, int argc, char **argv)
     status = s == T2G_OK ? EXIT_DONE : cli_failed(&inv);
     if (d.commands)
         fclose(d.commands);
-    json_decref(d.rm_quality);
     cli_free(&inv);
     return status;
 }

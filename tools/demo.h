@@ -35,7 +35,6 @@ typedef struct demo_run {
     FILE *commands; /* commands.sh: what was run */
     double seconds[STAGES];
     demo_score score[ARMS][2]; /* sampled, greedy */
-    json_t *rm_quality;
     char digest[33];
 } demo_run;
 

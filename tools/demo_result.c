@@ -182,22 +182,22 @@ static void print_shown(const char *title, const shown *s)
            s->critique.text);
 }
 
-static json_t *sample_of(const char *arm, const json_t *record,
-                         const shown *s)
+/* One line of samples.jsonl. */
+static t2g_status write_sample(t2g_writer *w, const char *arm,
+                               const t2g_records *r, size_t i,
+                               const t2g_tokenizer *tok)
 {
-    json_t *offset = json_array(), *reward = json_array();
-    for (size_t k = 0; k < s->ids.count; k++) {
-        for (size_t e = 0; e < 2; e++)
-            json_array_append_new(
-                offset, json_integer((json_int_t)s->ids.offset[2 * k + e]));
-        json_array_append_new(reward,
-                              json_real((double)s->rewards.delta[k]));
-    }
-    json_t *o = json_deep_copy(record);
+    shown s;
+    T2G_TRY(show(&s, r, i, tok));
+    json_t *o = json_deep_copy(r->record[i]);
     json_object_set_new(o, "arm", json_string(arm));
-    json_object_set_new(o, "offsets", offset);
-    json_object_set_new(o, "rewards", reward);
-    return o;
+    t2g_status status = set_token_rewards(o, s.ids.offset, s.rewards.delta,
+                                          s.ids.count);
+    if (status == T2G_OK)
+        t2g_writer_json(w, o);
+    json_decref(o);
+    free_shown(&s);
+    return status;
 }
 
 enum { SAMPLES_SHOWN = 6 };
@@ -215,17 +215,12 @@ static t2g_status write_samples(const demo_run *d, const t2g_records *before,
     T2G_TRY(t2g_writer_open(&w, path));
     for (size_t k = 0; k < SAMPLES_SHOWN && k < before->count; k++)
         for (int a = 0; a < 2; a++) {
-            shown s;
-            size_t i = (best + k) % before->count;
-            t2g_status status = show(&s, of[a], i, tok);
-            if (status != T2G_OK) {
+            t2g_status s = write_sample(w, arm[a], of[a],
+                                        (best + k) % before->count, tok);
+            if (s != T2G_OK) {
                 t2g_writer_abort(w);
-                return status;
+                return s;
             }
-            json_t *line = sample_of(arm[a], of[a]->record[i], &s);
-            t2g_writer_json(w, line);
-            json_decref(line);
-            free_shown(&s);
         }
     return t2g_writer_commit(w);
 }

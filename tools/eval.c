@@ -180,14 +180,7 @@ static int run(const command *self, int argc, char **argv)
     string_list names = {0};
     const char *output = NULL;
     option table[] = {
-        {"data", OPTION_TEXT, &o.data, "Input",
-         "response records, JSON Lines", 0, 0, NULL, false},
-        {"format", OPTION_TEXT, &o.format, "Input",
-         "fgrlhf, slf5k, ultrafeedback, kodcode; ours if not given", 0, 0,
-         NULL, false},
-        {"skip-bad-lines", OPTION_FLAG, &o.skip_bad_lines, "Input",
-         "count and list broken lines instead of stopping", 0, 0, NULL,
-         false},
+        RECORD_OPTIONS(o),
         {"metrics", OPTION_LIST, &names, "Metrics",
          "length (default), facts (the built-in task's checker)", 0, 0, NULL,
          false},

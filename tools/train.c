@@ -159,7 +159,6 @@ static t2g_status watch(run_state *r, const t2g_rl_report *p, json_t *line)
 
 static json_t *metrics_of(const run_state *r, const t2g_rl_report *p)
 {
-    const t2g_ppo_stats *s = &p->stats;
     const t2g_step_stats *t = &p->step_stats;
     json_t *o = json_pack("{s:s, s:s, s:I, s:I}", "stage", "train", "arm",
                           algorithm_names[r->o->algorithm], "step",
@@ -176,22 +175,6 @@ static json_t *metrics_of(const run_state *r, const t2g_rl_report *p)
         {"ppo/mean_non_score_reward", t->mean_non_score_reward},
         {"ppo/mean_scores", t->mean_scores},
         {"ppo/std_scores", t->std_scores},
-        {"ppo/loss/policy", s->loss_policy},
-        {"ppo/loss/value", s->loss_value},
-        {"ppo/loss/total", s->loss_total},
-        {"ppo/policy/entropy", s->entropy},
-        {"ppo/policy/approxkl", s->approxkl},
-        {"ppo/policy/policykl", s->policykl},
-        {"ppo/policy/clipfrac", s->clipfrac},
-        {"ppo/policy/advantages_mean", s->advantages_mean},
-        {"ppo/policy/ratio", s->ratio_mean},
-        {"ppo/returns/mean", s->returns_mean},
-        {"ppo/returns/var", s->returns_var},
-        {"ppo/val/vpred", s->vpred},
-        {"ppo/val/error", s->val_error},
-        {"ppo/val/clipfrac", s->val_clipfrac},
-        {"ppo/val/mean", s->val_mean},
-        {"ppo/val/var", s->val_var},
         {"ppo/val/var_explained", p->var_explained},
         {"ppo/learning_rate", p->lr},
         {"grad_norm", p->grad_norm},
@@ -207,6 +190,14 @@ static json_t *metrics_of(const run_state *r, const t2g_rl_report *p)
         {"memory", (double)cli_peak_memory()}};
     for (size_t i = 0; i < sizeof v / sizeof *v; i++)
         json_object_set_new(o, v[i].name, json_real(v[i].value));
+    for (size_t i = 0; i < T2G_PPO_STATS; i++) {
+        const t2g_ppo_stat_name *n = &t2g_ppo_stat_names[i];
+        char name[64];
+        double value;
+        snprintf(name, sizeof name, "ppo/%s", n->name);
+        memcpy(&value, (const char *)&p->stats + n->offset, sizeof value);
+        json_object_set_new(o, name, json_real(value));
+    }
     return o;
 }
 
@@ -219,23 +210,17 @@ static t2g_status write_samples(run_state *r, const t2g_rl_report *p)
         const t2g_judgement *j = &r->judged[i];
         if (t2g_utf8_invalid(w->text, w->text_length) != w->text_length)
             continue;
-        json_t *offset = json_array(), *reward = json_array();
-        for (size_t k = 0; k < w->response_count; k++) {
-            json_array_append_new(offset,
-                                  json_integer((json_int_t)w->offset[2 * k]));
-            json_array_append_new(offset, json_integer((json_int_t)
-                                                       w->offset[2 * k + 1]));
-            json_array_append_new(reward, json_real((double)w->delta[k]));
-        }
-        json_t *line = json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "arm",
+        json_t *line = json_pack("{s:s, s:I, s:o, s:o}", "arm",
                                  algorithm_names[r->o->algorithm], "step",
                                  (json_int_t)p->step, "prompt",
                                  json_stringn(j->prompt, j->prompt_length),
                                  "response", json_stringn(w->text,
-                                                          w->text_length),
-                                 "offsets", offset, "rewards", reward);
-        t2g_status s = line ? t2g_critique_to_record(&j->critique, line)
+                                                          w->text_length));
+        t2g_status s = line ? set_token_rewards(line, w->offset, w->delta,
+                                                w->response_count)
                             : T2G_ERR_MEMORY;
+        if (s == T2G_OK)
+            s = t2g_critique_to_record(&j->critique, line);
         if (s == T2G_OK) {
             json_dumpf(line, r->samples, JSON_COMPACT);
             fputc('\n', r->samples);

@@ -107,6 +107,22 @@ t2g_status metrics_close(session *s)
                : T2G_OK;
 }
 
+t2g_status set_token_rewards(json_t *record, const size_t *offset,
+                             const float *reward, size_t tokens)
+{
+    json_t *offsets = json_array(), *rewards = json_array();
+    int failed = 0;
+    for (size_t t = 0; t < tokens; t++) {
+        for (size_t e = 2 * t; e < 2 * t + 2; e++)
+            failed |= json_array_append_new(
+                offsets, json_integer((json_int_t)offset[e]));
+        failed |= json_array_append_new(rewards, json_real((double)reward[t]));
+    }
+    failed |= json_object_set_new(record, "offsets", offsets);
+    failed |= json_object_set_new(record, "rewards", rewards);
+    return failed ? t2g_fail(T2G_ERR_MEMORY, "no memory for a record") : T2G_OK;
+}
+
 /* --- examples ------------------------------------------------------------- */
 
 static t2g_status supervised(const t2g_records *r, size_t i,

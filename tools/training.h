@@ -16,21 +16,22 @@ typedef struct training_options {
 
 extern const char *const schedule_names[], *const optim_names[];
 
+#define RECORD_OPTIONS(o)                                                      \
+    {"data", OPTION_TEXT, &(o).data, "Input",                                  \
+     "records, JSON Lines (- is stdin, .gz is unpacked)", 0, 0, NULL, false},  \
+        {"format", OPTION_TEXT, &(o).format, "Input",                          \
+         "layout of the data: ours if not given, else fgrlhf, slf5k, "         \
+         "ultrafeedback, kodcode", 0, 0, NULL, false},                         \
+        {"skip-bad-lines", OPTION_FLAG, &(o).skip_bad_lines, "Input",          \
+         "count and list broken lines instead of stopping", 0, 0, NULL, false}
+
 #define DATA_OPTIONS(o)                                                        \
     {"model", OPTION_TEXT, &(o).model, "Input", "model folder", 0, 0, NULL,    \
      false},                                                                   \
         {"tokenizer", OPTION_TEXT, &(o).tokenizer, "Input",                    \
          "tokenizer.json or its folder (default: the model folder)", 0, 0,     \
          NULL, false},                                                         \
-        {"data", OPTION_TEXT, &(o).data, "Input",                              \
-         "records, JSON Lines (- is stdin, .gz is unpacked)", 0, 0, NULL,      \
-         false},                                                               \
-        {"format", OPTION_TEXT, &(o).format, "Input",                          \
-         "layout of the data: ours if not given, else fgrlhf, slf5k, "         \
-         "ultrafeedback, kodcode", 0, 0, NULL, false},                         \
-        {"skip-bad-lines", OPTION_FLAG, &(o).skip_bad_lines, "Input",          \
-         "count and list broken lines instead of stopping", 0, 0, NULL,        \
-         false},                                                               \
+        RECORD_OPTIONS(o),                                                     \
         {"no-chat-template", OPTION_FLAG, &(o).no_chat_template, "Input",      \
          "use prompts as they are", 0, 0, NULL, false}
 
@@ -107,6 +108,10 @@ void metrics_line(session *s, json_t *line);
 T2G_CHECK t2g_status metrics_close(session *s);
 T2G_CHECK t2g_status join_path(char out[4096], const char *dir,
                                const char *name);
+
+/* Sets "offsets" (flat byte ranges) and "rewards" of a record. */
+T2G_CHECK t2g_status set_token_rewards(json_t *record, const size_t *offset,
+                                       const float *reward, size_t tokens);
 
 /* --- examples ------------------------------------------------------------- */
 

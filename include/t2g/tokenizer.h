@@ -39,6 +39,9 @@ enum {
 T2G_CHECK t2g_status t2g_tokenizer_encode(const t2g_tokenizer *t,
                                           const char *text, size_t n,
                                           unsigned flags, t2g_encoding *out);
+/** Appends one token. T2G_ERR_MEMORY, e as it was. */
+T2G_CHECK t2g_status t2g_encoding_add(t2g_encoding *e, uint32_t id,
+                                      size_t begin, size_t end);
 void t2g_encoding_free(t2g_encoding *e);
 
 /** Appends the text of ids to out: lossy as the reference (invalid UTF-8

@@ -163,8 +163,11 @@ static void our_name(char out[128], const char *file_name, bool bare)
     snprintf(out, 128, "%s%s", bare && body ? "model." : "", name);
 }
 
+/* The parameter of that name; a tied output matrix is the embedding. */
 static t2g_param *param_of(const t2g_model *m, const char *name)
 {
+    if (m->head == m->embed && strcmp(name, "lm_head.weight") == 0)
+        return m->embed;
     for (size_t i = 0; i < m->params; i++)
         if (strcmp(m->param[i].name, name) == 0)
             return &m->param[i];
@@ -256,30 +259,10 @@ static bool tied_in_files(const t2g_config *config, const checkpoint *c)
 static t2g_status read_params(t2g_model *m, const checkpoint *c,
                               const char *dir)
 {
-    bool *filled = t2g_calloc(m->params + 1, sizeof *filled);
+    bool *filled = t2g_calloc(m->params, sizeof *filled);
     if (!filled)
         return T2G_ERR_MEMORY;
-    /* A tied output matrix is read through the embedding's parameter. */
-    bool alias = m->head == m->embed && find_ours(c, "lm_head.weight");
-    char embed_name[96];
-    t2g_status s = T2G_OK;
-    if (alias && !find_ours(c, m->embed->name)) {
-        memcpy(embed_name, m->embed->name, sizeof embed_name);
-        snprintf(m->embed->name, sizeof m->embed->name, "lm_head.weight");
-        s = fill_all(m, c, filled);
-        memcpy(m->embed->name, embed_name, sizeof embed_name);
-    } else if (alias) {
-        /* Equal bits: the second copy is read into the same place. */
-        t2g_param *last = &m->param[m->params];
-        *last = *m->embed;
-        snprintf(last->name, sizeof last->name, "lm_head.weight");
-        m->params++;
-        s = fill_all(m, c, filled);
-        m->params--;
-        *last = (t2g_param){0};
-    } else {
-        s = fill_all(m, c, filled);
-    }
+    t2g_status s = fill_all(m, c, filled);
     for (size_t i = 0; s == T2G_OK && i < m->params; i++)
         if (!filled[i])
             s = t2g_fail(T2G_ERR_FORMAT, "%s: tensor '%s' is missing", dir,

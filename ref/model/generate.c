@@ -78,23 +78,6 @@ static void keep_top_p(const t2g_kernels *k, float *z, ranked *order, float *p,
     }
 }
 
-static float largest(const float *z, size_t n)
-{
-    float m = z[0];
-    for (size_t j = 1; j < n; j++)
-        m = z[j] > m ? z[j] : m;
-    return m;
-}
-
-static uint32_t arg_max(const float *z, size_t n)
-{
-    float m = largest(z, n);
-    for (size_t j = 0; j < n; j++)
-        if (z[j] == m)
-            return (uint32_t)j;
-    return 0; /* all NaN: reported by the log-probability */
-}
-
 /* The smallest id whose running sum of p exceeds u times the total. */
 static uint32_t draw(const float *p, size_t n, double u)
 {
@@ -117,7 +100,7 @@ static uint32_t choose(const t2g_kernels *k, float *z, float *work, size_t n,
                        const t2g_sampling *s, double u)
 {
     if (!s->do_sample)
-        return arg_max(z, n);
+        return t2g_arg_max(z, n);
     if (s->temperature != 1) {
         float t = (float)s->temperature;
         for (size_t j = 0; j < n; j++)
@@ -125,7 +108,7 @@ static uint32_t choose(const t2g_kernels *k, float *z, float *work, size_t n,
     }
     keep_top_k(z, work, n, s->top_k);
     keep_top_p(k, z, (ranked *)(void *)work, work + 2 * n, n, s->top_p);
-    k->exp(z, z, largest(z, n), n);
+    k->exp(z, z, z[t2g_arg_max(z, n)], n);
     return draw(z, n, u);
 }
 

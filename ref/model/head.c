@@ -31,7 +31,7 @@ static void project(const t2g_model *m, float *logits, float *x,
     m->kernels.matmul(logits, V, x, H, m->head->forward, NULL, 0, n, V, H);
 }
 
-static uint32_t arg_max(const float *z, size_t n)
+uint32_t t2g_arg_max(const float *z, size_t n)
 {
     uint32_t best = 0;
     for (size_t j = 1; j < n; j++)
@@ -55,7 +55,7 @@ static void score(const t2g_model *m, const t2g_model *ref, const float *z,
     float lse = k->logsumexp(z, V, out->entropy ? &out->entropy[i] : NULL);
     out->logprob[i] = z[target] - lse;
     if (out->best)
-        out->best[i] = arg_max(z, V);
+        out->best[i] = t2g_arg_max(z, V);
     if (!ref)
         return;
     float lser = k->logsumexp(zr, V, NULL);
@@ -144,7 +144,7 @@ static void group_backward(t2g_model *m, float *dz, float *x, float *dx,
             if (out) {
                 out->logprob[r] = z[d[r].target] - lse;
                 out->entropy[r] = entropy;
-                out->best[r] = arg_max(z, V);
+                out->best[r] = t2g_arg_max(z, V);
             }
             k->softmax_bwd(z, z, lse, entropy, d[r].target, g[r],
                            h ? h[r] : 0, V);

@@ -86,6 +86,10 @@ void t2g_linear_weight_grad(const t2g_kernels *k, t2g_param *w,
 void t2g_bias_grad(const t2g_kernels *k, t2g_param *bias, const float *dy,
                    size_t tokens);
 
+/* The id of the largest score, the smallest among equals; 0 when z[0] is
+ * NaN. */
+uint32_t t2g_arg_max(const float *z, size_t n);
+
 /* Number of the calling thread in its team. */
 int t2g_thread_number(void);
 

@@ -91,7 +91,7 @@ t2g_status t2g_model_new(t2g_model **out, const t2g_config *c,
     m->config = *c;
     m->kernels = *k;
     size_t L = c->num_hidden_layers, V = c->vocab_size, H = c->hidden_size;
-    m->param = t2g_calloc(L * PARAMS_A_LAYER + 6, sizeof *m->param);
+    m->param = t2g_calloc(L * PARAMS_A_LAYER + 5, sizeof *m->param);
     m->layer = t2g_calloc(L, sizeof *m->layer);
     m->inv_freq = t2g_calloc(c->head_dim / 2, sizeof *m->inv_freq);
     bool ok = m->param && m->layer && m->inv_freq;

@@ -16,7 +16,8 @@ typedef struct encoder {
 
 /* --- output -------------------------------------------------------------- */
 
-static t2g_status emit(t2g_encoding *e, uint32_t id, size_t begin, size_t end)
+t2g_status t2g_encoding_add(t2g_encoding *e, uint32_t id, size_t begin,
+                            size_t end)
 {
     if (e->count == e->capacity) {
         size_t capacity = e->capacity ? 2 * e->capacity : 64;
@@ -54,7 +55,8 @@ static t2g_status encode_piece(void *context, const t2g_piece *piece)
     T2G_TRY(t2g_bpe_encode(e->t, &e->bpe, piece->text, piece->n, &count));
     const t2g_symbol *symbol = e->bpe.symbol;
     for (size_t i = 0, k = 0; i < count; i++, k = symbol[k].next)
-        T2G_TRY(emit(e->out, symbol[k].id, piece_begin(piece, symbol[k].begin),
+        T2G_TRY(t2g_encoding_add(e->out, symbol[k].id, piece_begin(piece,
+                                 symbol[k].begin),
                      piece_end(piece, symbol[k].end)));
     return T2G_OK;
 }
@@ -74,7 +76,7 @@ static t2g_status split_added(encoder *e, const t2g_added_set *set,
             t2g_piece open = piece_slice(text, scan.taken, m.begin);
             T2G_TRY(go_on(e, &open));
         }
-        T2G_TRY(emit(e->out, m.id, piece_begin(text, m.begin),
+        T2G_TRY(t2g_encoding_add(e->out, m.id, piece_begin(text, m.begin),
                      piece_end(text, m.end)));
         scan.taken = m.end;
     }
@@ -135,7 +137,7 @@ static void trim(const t2g_tokenizer *t, const char *text, t2g_encoding *e,
 static t2g_status emit_template(t2g_encoding *out, const t2g_id_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        T2G_TRY(emit(out, list->id[i], 0, 0));
+        T2G_TRY(t2g_encoding_add(out, list->id[i], 0, 0));
     return T2G_OK;
 }
 

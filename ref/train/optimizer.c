@@ -13,6 +13,7 @@ enum { CHUNK = 4096 };
 
 typedef struct moments {
     float *m, *v; /* Adam: first and second; Adafactor: rows (m), columns (v) */
+    size_t m_floats, v_floats;
 } moments;
 
 typedef struct chunk {
@@ -36,13 +37,11 @@ static size_t floats_of(const t2g_param *p)
 
 static t2g_status new_moments(moments *s, const t2g_param *p, t2g_optim kind)
 {
-    size_t m = floats_of(p), v = m;
-    if (kind == T2G_ADAFACTOR) {
-        m = p->rows;
-        v = p->cols;
-    }
-    s->m = t2g_calloc(m, sizeof(float));
-    s->v = t2g_calloc(v, sizeof(float));
+    bool factored = kind == T2G_ADAFACTOR;
+    s->m_floats = factored ? p->rows : floats_of(p);
+    s->v_floats = factored ? p->cols : floats_of(p);
+    s->m = t2g_calloc(s->m_floats, sizeof(float));
+    s->v = t2g_calloc(s->v_floats, sizeof(float));
     return s->m && s->v ? T2G_OK : T2G_ERR_MEMORY;
 }
 
@@ -164,13 +163,9 @@ void t2g_optimizer_digest(const t2g_optimizer *o, t2g_digest *d)
 {
     uint64_t step = o->step;
     t2g_digest_bytes(d, &step, sizeof step);
-    for (size_t c = 0; c < o->chunks; c++) {
-        const chunk *k = &o->chunk[c];
-        if (o->config.kind == T2G_ADAFACTOR)
-            continue;
-        t2g_digest_bytes(d, o->state[k->param].m + k->begin,
-                         k->count * sizeof(float));
-        t2g_digest_bytes(d, o->state[k->param].v + k->begin,
-                         k->count * sizeof(float));
+    for (size_t i = 0; i < o->params; i++) {
+        const moments *s = &o->state[i];
+        t2g_digest_bytes(d, s->m, s->m_floats * sizeof(float));
+        t2g_digest_bytes(d, s->v, s->v_floats * sizeof(float));
     }
 }

@@ -7,27 +7,16 @@
 
 /* --- sequences ------------------------------------------------------------ */
 
+/* Puts a special token, which covers no bytes, in front of token `at`. */
 static t2g_status insert(t2g_encoding *e, size_t at, uint32_t id)
 {
-    if (e->count == e->capacity) {
-        size_t n = e->capacity ? 2 * e->capacity : 16;
-        uint32_t *ids = t2g_regrow(e->id, e->count, n, sizeof *ids);
-        if (!ids)
-            return T2G_ERR_MEMORY;
-        e->id = ids;
-        size_t *offset = t2g_regrow(e->offset, 2 * e->count, 2 * n,
-                                    sizeof *offset);
-        if (!offset)
-            return T2G_ERR_MEMORY;
-        e->offset = offset;
-        e->capacity = n;
-    }
-    memmove(e->id + at + 1, e->id + at, (e->count - at) * sizeof *e->id);
+    T2G_TRY(t2g_encoding_add(e, id, 0, 0));
+    size_t after = e->count - 1 - at;
+    memmove(e->id + at + 1, e->id + at, after * sizeof *e->id);
     memmove(e->offset + 2 * (at + 1), e->offset + 2 * at,
-            2 * (e->count - at) * sizeof *e->offset);
+            2 * after * sizeof *e->offset);
     e->id[at] = id;
     e->offset[2 * at] = e->offset[2 * at + 1] = 0;
-    e->count++;
     return T2G_OK;
 }
 
@@ -53,7 +42,7 @@ t2g_status t2g_encode_example(const t2g_tokenizer *t, const char *prompt,
     size_t prompt_count = work->count;
     T2G_TRY(t2g_tokenizer_encode(t, completion, n, 0, work));
     if (eos >= 0)
-        T2G_TRY(insert(work, work->count, (uint32_t)eos));
+        T2G_TRY(t2g_encoding_add(work, (uint32_t)eos, 0, 0));
     *out = (t2g_example){work->id, work->count, prompt_count};
     return T2G_OK;
 }

@@ -1,3 +1,4 @@
+#include "folder.h"
 #include "t2g/files.h"
 
 #include <errno.h>
@@ -16,35 +17,6 @@
 #include <cmocka.h>
 
 /* --- a folder of our own ------------------------------------------------ */
-
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/t2g-files-XXXXXX",
-             base && *base ? base : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[300];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-/* The path of a file in the folder; four may be in use at a time. */
-static const char *in_folder(const char *name)
-{
-    static char paths[4][512];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof *paths, "%s/%s", folder, name);
-    return path;
-}
 
 static void put(const char *path, const void *bytes, size_t n)
 {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "t2g/t2g.h"
 
 static t2g_kernels kernels;
@@ -852,35 +853,6 @@ static void bad_passes(void **state)
 }
 
 /* --- folders -------------------------------------------------------------- */
-
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/t2g-model-XXXXXX",
-             base && *base ? base : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[300];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-/* A path in the folder; four may be in use at a time. */
-static const char *in_folder(const char *name)
-{
-    static char paths[4][512];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof *paths, "%s/%s", folder, name);
-    return path;
-}
 
 static void digest_of(const t2g_model *m, char hex[33])
 {

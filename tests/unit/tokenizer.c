@@ -8,36 +8,11 @@
 
 #include <cmocka.h>
 
+#include "folder.h"
 #include "t2g/files.h"
 #include "t2g/tokenizer.h"
 
 /* --- files of our own ---------------------------------------------------- */
-
-static char folder[256];
-
-static int make_folder(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/t2g-tokenizer-XXXXXX",
-             base && *base ? base : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[300];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
 
 static void put(const char *name, const char *text)
 {

@@ -101,7 +101,8 @@ static void same_bits_for_any_threads(void **state)
     assert_string_equal(hex[0], hex[2]);
 }
 
-/* AdamW against its formula in double, one parameter followed for three steps. */
+/* AdamW against its formula in double, one parameter followed for three
+ * steps. */
 static void adamw_follows_its_formula(void **state)
 {
     (void)state;
@@ -158,7 +159,7 @@ static void schedules(void **state)
     assert_float_equal(t2g_learning_rate(T2G_LINEAR, 1, 10, 0, 10), 0, 0);
 }
 
-/* --- the policy optimiser with a table of byte tokens ------------------------- */
+/* --- the policy optimiser with a table of byte tokens --------------------- */
 
 static t2g_status one_text(void *context, const char **text, size_t *length)
 {
@@ -276,7 +277,7 @@ static void rl_learns_from_one_reward(void **state)
     assert_true(log.last > log.first + 0.1);
 }
 
-/* --- the reward model's texts ----------------------------------------------------- */
+/* --- the reward model's texts --------------------------------------------- */
 
 static void reward_prompts(void **state)
 {
