@@ -55,9 +55,9 @@ static t2g_status encode_piece(void *context, const t2g_piece *piece)
     T2G_TRY(t2g_bpe_encode(e->t, &e->bpe, piece->text, piece->n, &count));
     const t2g_symbol *symbol = e->bpe.symbol;
     for (size_t i = 0, k = 0; i < count; i++, k = symbol[k].next)
-        T2G_TRY(t2g_encoding_add(e->out, symbol[k].id, piece_begin(piece,
-                                 symbol[k].begin),
-                     piece_end(piece, symbol[k].end)));
+        T2G_TRY(t2g_encoding_add(e->out, symbol[k].id,
+                                 piece_begin(piece, symbol[k].begin),
+                                 piece_end(piece, symbol[k].end)));
     return T2G_OK;
 }
 
