@@ -77,7 +77,7 @@ static t2g_status split_added(encoder *e, const t2g_added_set *set,
             T2G_TRY(go_on(e, &open));
         }
         T2G_TRY(t2g_encoding_add(e->out, m.id, piece_begin(text, m.begin),
-                     piece_end(text, m.end)));
+                                 piece_end(text, m.end)));
         scan.taken = m.end;
     }
     if (scan.taken == text->n)
