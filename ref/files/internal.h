@@ -16,6 +16,14 @@ T2G_CHECK t2g_status t2g_json_parse(json_t **out, const char *text, size_t n,
 T2G_CHECK t2g_status t2g_json_append(t2g_buffer *out, const json_t *value,
                                      bool pretty);
 
+/** The same at a nesting depth; depth < 0: compact. */
+T2G_CHECK t2g_status t2g_json_append_at(t2g_buffer *out, const json_t *value,
+                                        int depth);
+/** A quoted string, and where a member or element of that depth begins. */
+T2G_CHECK t2g_status t2g_json_append_string(t2g_buffer *out, const char *s,
+                                            size_t n);
+T2G_CHECK t2g_status t2g_json_append_break(t2g_buffer *out, int depth);
+
 /** "an object", "a string", ...; "missing" for NULL. */
 const char *t2g_json_type(const json_t *value);
 

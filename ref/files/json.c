@@ -122,6 +122,8 @@ static t2g_status append_escape(t2g_buffer *out, unsigned char c)
     switch (c) {
     case '"': return t2g_buffer_puts(out, "\\\"");
     case '\\': return t2g_buffer_puts(out, "\\\\");
+    case '\b': return t2g_buffer_puts(out, "\\b");
+    case '\f': return t2g_buffer_puts(out, "\\f");
     case '\n': return t2g_buffer_puts(out, "\\n");
     case '\r': return t2g_buffer_puts(out, "\\r");
     case '\t': return t2g_buffer_puts(out, "\\t");
@@ -129,7 +131,7 @@ static t2g_status append_escape(t2g_buffer *out, unsigned char c)
     return t2g_buffer_printf(out, "\\u%04x", c);
 }
 
-static t2g_status append_string(t2g_buffer *out, const char *s, size_t n)
+t2g_status t2g_json_append_string(t2g_buffer *out, const char *s, size_t n)
 {
     size_t copied = 0;
     T2G_TRY(t2g_buffer_puts(out, "\""));
@@ -162,13 +164,11 @@ static t2g_status append_real(t2g_buffer *out, double value)
     return strpbrk(text, ".e") ? T2G_OK : t2g_buffer_puts(out, ".0");
 }
 
-/* depth < 0: all on one line. */
-static t2g_status append_break(t2g_buffer *out, int depth)
+t2g_status t2g_json_append_break(t2g_buffer *out, int depth)
 {
     return depth < 0 ? T2G_OK : t2g_buffer_printf(out, "\n%*s", 2 * depth, "");
 }
 
-static t2g_status append_value(t2g_buffer *out, const json_t *value, int depth);
 
 static t2g_status append_array(t2g_buffer *out, const json_t *array, int depth)
 {
@@ -178,11 +178,11 @@ static t2g_status append_array(t2g_buffer *out, const json_t *array, int depth)
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
             T2G_TRY(t2g_buffer_puts(out, ","));
-        T2G_TRY(append_break(out, inner));
-        T2G_TRY(append_value(out, json_array_get(array, i), inner));
+        T2G_TRY(t2g_json_append_break(out, inner));
+        T2G_TRY(t2g_json_append_at(out, json_array_get(array, i), inner));
     }
     if (n > 0)
-        T2G_TRY(append_break(out, depth));
+        T2G_TRY(t2g_json_append_break(out, depth));
     return t2g_buffer_puts(out, "]");
 }
 
@@ -198,23 +198,25 @@ static t2g_status append_object(t2g_buffer *out, const json_t *object,
         if (!first)
             T2G_TRY(t2g_buffer_puts(out, ","));
         first = false;
-        T2G_TRY(append_break(out, inner));
-        T2G_TRY(append_string(out, key, strlen(key)));
+        T2G_TRY(t2g_json_append_break(out, inner));
+        T2G_TRY(t2g_json_append_string(out, key, strlen(key)));
         T2G_TRY(t2g_buffer_puts(out, depth < 0 ? ":" : ": "));
-        T2G_TRY(append_value(out, value, inner));
+        T2G_TRY(t2g_json_append_at(out, value, inner));
     }
     if (!first)
-        T2G_TRY(append_break(out, depth));
+        T2G_TRY(t2g_json_append_break(out, depth));
     return t2g_buffer_puts(out, "}");
 }
 
-static t2g_status append_value(t2g_buffer *out, const json_t *value, int depth)
+t2g_status t2g_json_append_at(t2g_buffer *out, const json_t *value, int depth)
 {
+    if (!value)
+        return t2g_fail(T2G_ERR_MEMORY, "no memory for a JSON value");
     switch (json_typeof(value)) {
     case JSON_OBJECT: return append_object(out, value, depth);
     case JSON_ARRAY: return append_array(out, value, depth);
     case JSON_STRING:
-        return append_string(out, json_string_value(value),
+        return t2g_json_append_string(out, json_string_value(value),
                              json_string_length(value));
     case JSON_INTEGER:
         return t2g_buffer_printf(out, "%" JSON_INTEGER_FORMAT,
@@ -229,9 +231,7 @@ static t2g_status append_value(t2g_buffer *out, const json_t *value, int depth)
 
 t2g_status t2g_json_append(t2g_buffer *out, const json_t *value, bool pretty)
 {
-    if (!value)
-        return t2g_fail(T2G_ERR_MEMORY, "no memory for a JSON value");
-    return append_value(out, value, pretty ? 0 : -1);
+    return t2g_json_append_at(out, value, pretty ? 0 : -1);
 }
 
 t2g_status t2g_json_write(const char *path, const json_t *value)

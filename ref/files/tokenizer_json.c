@@ -5,120 +5,259 @@
 
 #include "../tokenizer/tokenizer_private.h"
 #include "internal.h"
+#include "json_scan.h"
+
+/* --- the two large members ----------------------------------------------- */
+
+/* Bytes of the file. */
+typedef struct range {
+    const char *begin, *end;
+} range;
+
+typedef struct large {
+    range vocab, merges; /* begin NULL: not found */
+} large;
+
+static bool is_key(const char *key, size_t n, const char *name)
+{
+    return strlen(name) == n && memcmp(key, name, n) == 0;
+}
+
+/* The value at s->p becomes *r if it is the first and opens so. */
+static bool note_large(json_scan *s, char open, range *r)
+{
+    bool wanted = json_scan_peek(s) == open && !r->begin;
+    const char *begin = s->p;
+    if (!json_scan_skip(s))
+        return false;
+    if (wanted)
+        *r = (range){begin, s->p};
+    return true;
+}
+
+static bool scan_model(json_scan *s, large *found)
+{
+    if (json_scan_peek(s) != '{')
+        return json_scan_skip(s);
+    json_scan_take(s, '{');
+    while (!json_scan_take(s, '}')) {
+        const char *key;
+        size_t n;
+        if (!json_scan_string(s, &key, &n))
+            return false;
+        bool vocab = is_key(key, n, "vocab"), merges = is_key(key, n, "merges");
+        if (!json_scan_take(s, ':') ||
+            !(vocab    ? note_large(s, '{', &found->vocab)
+              : merges ? note_large(s, '[', &found->merges)
+                       : json_scan_skip(s)))
+            return false;
+        json_scan_take(s, ',');
+    }
+    return true;
+}
+
+/* Finds model.vocab and model.merges. False when the text is not JSON: reading
+ * the rest says why. */
+static bool scan_root(json_scan *s, large *found)
+{
+    if (!json_scan_take(s, '{'))
+        return false;
+    while (!json_scan_take(s, '}')) {
+        const char *key;
+        size_t n;
+        if (!json_scan_string(s, &key, &n))
+            return false;
+        bool model = is_key(key, n, "model");
+        if (!json_scan_take(s, ':') ||
+            !(model ? scan_model(s, found) : json_scan_skip(s)))
+            return false;
+        json_scan_take(s, ',');
+    }
+    return true;
+}
+
+/* Appends [from, r.begin) and null in place of r, on as many lines. */
+static t2g_status leave_out(t2g_buffer *out, const char **from, range r)
+{
+    if (!r.begin)
+        return T2G_OK;
+    T2G_TRY(t2g_buffer_append(out, *from, (size_t)(r.begin - *from)));
+    T2G_TRY(t2g_buffer_puts(out, "null"));
+    for (const char *p = r.begin;
+         (p = memchr(p, '\n', (size_t)(r.end - p))) != NULL; p++)
+        T2G_TRY(t2g_buffer_puts(out, "\n"));
+    *from = r.end;
+    return T2G_OK;
+}
+
+/* The tree of everything but the large members. */
+static t2g_status parse_rest(json_t **root, const char *file,
+                             const t2g_buffer *text, const large *found)
+{
+    bool merges_first = found->merges.begin < found->vocab.begin;
+    range first = merges_first ? found->merges : found->vocab;
+    range second = merges_first ? found->vocab : found->merges;
+    const char *from = text->data, *end = text->data + text->size;
+    t2g_buffer rest = {0};
+    t2g_status s = leave_out(&rest, &from, first);
+    if (s == T2G_OK)
+        s = leave_out(&rest, &from, second);
+    if (s == T2G_OK)
+        s = t2g_buffer_append(&rest, from, (size_t)(end - from));
+    if (s == T2G_OK)
+        s = t2g_json_parse(root, rest.data, rest.size, file, 1);
+    t2g_buffer_free(&rest);
+    return s;
+}
 
 /* --- model --------------------------------------------------------------- */
 
-static t2g_status read_vocabulary(t2g_tokenizer *t, const char *file,
-                                  const json_t *vocab)
+static json_scan scan_range(const t2g_buffer *text, range r)
 {
-    const char *key;
-    json_t *value;
-    if (!json_is_object(vocab))
-        return t2g_fail(T2G_ERR_FORMAT, "%s: model.vocab: %s, expected an "
-                        "object", file, t2g_json_type(vocab));
-    json_object_foreach((json_t *)vocab, key, value) {
-        json_int_t id = json_integer_value(value);
-        if (!json_is_integer(value) || id < 0 || id > UINT32_MAX)
-            return t2g_fail(T2G_ERR_FORMAT, "%s: model.vocab: the id of '%s' "
-                            "is %s, expected an integer from 0", file, key,
-                            json_is_integer(value) ? "out of range"
-                                                   : t2g_json_type(value));
-        t2g_status s = t2g_vocabulary_put(&t->vocabulary, (uint32_t)id, key,
-                                          strlen(key), TOKEN_MODEL);
-        if (s != T2G_OK)
-            return t2g_fail_in(s, "%s: model.vocab", file);
+    return (json_scan){.begin = text->data, .p = r.begin, .end = r.end};
+}
+
+static t2g_status bad_json(const json_scan *s, const char *file,
+                           const char *member, const char *expected)
+{
+    size_t line, column;
+    json_scan_place(s, &line, &column);
+    return t2g_fail(T2G_ERR_FORMAT, "%s:%zu:%zu: %s: expected %s", file, line,
+                    column, member, expected);
+}
+
+/* Of a key that is repeated the last value counts. */
+static t2g_status put_token(t2g_tokenizer *t, uint32_t id, const char *key,
+                            size_t n)
+{
+    int64_t earlier = t2g_vocabulary_find(&t->vocabulary, key, n);
+    if (earlier == (int64_t)id)
+        return T2G_OK;
+    if (earlier != T2G_NO_TOKEN)
+        t2g_vocabulary_remove(&t->vocabulary, (uint32_t)earlier);
+    return t2g_vocabulary_put(&t->vocabulary, id, key, n, TOKEN_MODEL);
+}
+
+static t2g_status read_vocabulary(t2g_tokenizer *t, const char *file,
+                                  json_scan *s)
+{
+    json_scan_take(s, '{');
+    while (!json_scan_take(s, '}')) {
+        const char *key;
+        size_t n;
+        uint32_t id;
+        if (!json_scan_string(s, &key, &n))
+            return bad_json(s, file, "model.vocab", "a string");
+        if (!json_scan_take(s, ':') || !json_scan_u32(s, &id))
+            return bad_json(s, file, "model.vocab", "an id, an integer from 0");
+        t2g_status status = put_token(t, id, key, n);
+        if (status != T2G_OK)
+            return t2g_fail_in(status, "%s: model.vocab", file);
+        if (!json_scan_take(s, ',') && json_scan_peek(s) != '}')
+            return bad_json(s, file, "model.vocab", "',' or '}'");
     }
     return T2G_OK;
 }
 
-typedef struct text_part {
-    const char *s;
-    size_t n;
-} text_part;
+/* The parts of a merge; right lies in the buffer or the input. */
+typedef struct parts {
+    t2g_buffer left, joined;
+    const char *right;
+    size_t right_length;
+    bool as_list; /* ["left", "right"], else "left right" */
+} parts;
 
-/* "left right" or ["left", "right"]; false when it is neither. */
-static bool split_merge(const json_t *entry, text_part part[2])
+static bool read_parts(json_scan *s, parts *p)
 {
-    if (json_is_array(entry)) {
-        for (size_t i = 0; i < 2; i++) {
-            const json_t *text = json_array_get(entry, i);
-            if (!json_is_string(text))
-                return false;
-            part[i] = (text_part){json_string_value(text),
-                                  json_string_length(text)};
-        }
-        return json_array_size(entry) == 2;
-    }
-    const char *s = json_string_value(entry);
-    size_t n = json_string_length(entry);
-    const char *space = memchr(s, ' ', n);
-    if (!space)
+    const char *text;
+    size_t n;
+    p->left.size = 0;
+    p->as_list = json_scan_take(s, '[');
+    if (!json_scan_string(s, &text, &n))
         return false;
-    size_t left = (size_t)(space - s), right = n - left - 1;
-    part[0] = (text_part){s, left};
-    part[1] = (text_part){space + 1, right};
-    return memchr(space + 1, ' ', right) == NULL;
+    const char *space = p->as_list ? NULL : memchr(text, ' ', n);
+    size_t left = space ? (size_t)(space - text) : n;
+    if (t2g_buffer_append(&p->left, text, left) != T2G_OK)
+        return false;
+    if (p->as_list)
+        return json_scan_take(s, ',') &&
+               json_scan_string(s, &p->right, &p->right_length) &&
+               json_scan_take(s, ']');
+    p->right = text + left + (space != NULL);
+    p->right_length = n - left - (space != NULL);
+    bool comment = n >= 8 && memcmp(text, "#version", 8) == 0;
+    return comment || (space && !memchr(p->right, ' ', p->right_length));
+}
+
+static bool is_version(const parts *p)
+{
+    return !p->as_list && p->left.size >= 8 &&
+           memcmp(p->left.data, "#version", 8) == 0;
 }
 
 static t2g_status find_part(const t2g_tokenizer *t, const char *file, size_t i,
-                            text_part part, uint32_t *id)
+                            const char *text, size_t n, uint32_t *id)
 {
-    int64_t found = t2g_vocabulary_find(&t->vocabulary, part.s, part.n);
+    int64_t found = t2g_vocabulary_find(&t->vocabulary, text, n);
     if (found == T2G_NO_TOKEN)
         return t2g_fail(T2G_ERR_FORMAT, "%s: model.merges[%zu]: '%.*s' is not "
-                        "in the vocabulary", file, i, (int)part.n, part.s);
+                        "in the vocabulary", file, i, (int)n, text);
     *id = (uint32_t)found;
     return T2G_OK;
 }
 
-static t2g_status read_merge(t2g_tokenizer *t, const char *file, size_t i,
-                             const json_t *entry, t2g_buffer *joined)
+/* The token of a merge is both parts, without the prefix of the right one. */
+static t2g_status put_merge(t2g_tokenizer *t, const char *file, size_t i,
+                            parts *p)
 {
-    text_part part[2];
     uint32_t left = 0, right = 0, id = 0;
-    if (!split_merge(entry, part))
-        return t2g_fail(T2G_ERR_FORMAT, "%s: model.merges[%zu]: expected two "
-                        "parts", file, i);
-    joined->size = 0;
-    T2G_TRY(t2g_buffer_append(joined, part[0].s, part[0].n));
-    T2G_TRY(t2g_buffer_append(joined, part[1].s, part[1].n));
-    T2G_TRY(find_part(t, file, i, part[0], &left));
-    T2G_TRY(find_part(t, file, i, part[1], &right));
-    T2G_TRY(find_part(t, file, i, (text_part){joined->data, joined->size},
-                      &id));
+    const char *prefix = t->spelling.prefix ? t->spelling.prefix : "";
+    size_t skip = strlen(prefix);
+    if (p->right_length < skip || memcmp(p->right, prefix, skip) != 0)
+        return t2g_fail(T2G_ERR_FORMAT, "%s: model.merges[%zu]: '%.*s' does "
+                        "not begin with '%s'", file, i, (int)p->right_length,
+                        p->right, prefix);
+    p->joined.size = 0;
+    T2G_TRY(t2g_buffer_append(&p->joined, p->left.data, p->left.size));
+    T2G_TRY(t2g_buffer_append(&p->joined, p->right + skip,
+                              p->right_length - skip));
+    T2G_TRY(find_part(t, file, i, p->left.data, p->left.size, &left));
+    T2G_TRY(find_part(t, file, i, p->right, p->right_length, &right));
+    T2G_TRY(find_part(t, file, i, p->joined.data, p->joined.size, &id));
     return t2g_merges_put(&t->merges, left, right, id);
 }
 
-static bool is_version_line(const json_t *entry)
+static t2g_status read_merge_list(t2g_tokenizer *t, const char *file,
+                                  json_scan *s, parts *p)
 {
-    const char *s = json_string_value(entry);
-    return s && strncmp(s, "#version", 8) == 0;
+    bool as_list = false;
+    json_scan_take(s, '[');
+    for (size_t i = 0; !json_scan_take(s, ']'); i++) {
+        if (!read_parts(s, p))
+            return bad_json(s, file, "model.merges",
+                            "\"left right\" or [\"left\", \"right\"]");
+        if (i > 0 && p->as_list != as_list)
+            return bad_json(s, file, "model.merges",
+                            "strings or arrays, all alike");
+        as_list = p->as_list;
+        if (!is_version(p))
+            T2G_TRY(put_merge(t, file, i, p));
+        if (!json_scan_take(s, ',') && json_scan_peek(s) != ']')
+            return bad_json(s, file, "model.merges", "',' or ']'");
+    }
+    return T2G_OK;
 }
 
-static t2g_status read_merges(t2g_tokenizer *t, const char *file,
-                              const json_t *merges)
+static t2g_status read_merges(t2g_tokenizer *t, const char *file, json_scan *s)
 {
-    t2g_buffer joined = {0};
-    t2g_status s = T2G_OK;
-    if (!json_is_array(merges))
-        return t2g_fail(T2G_ERR_FORMAT, "%s: model.merges: %s, expected an "
-                        "array", file, t2g_json_type(merges));
-    json_type form = json_array_size(merges)
-                         ? json_typeof(json_array_get(merges, 0))
-                         : JSON_STRING;
-    for (size_t i = 0; i < json_array_size(merges) && s == T2G_OK; i++) {
-        const json_t *entry = json_array_get(merges, i);
-        if (json_typeof(entry) != form ||
-            (form != JSON_STRING && form != JSON_ARRAY))
-            s = t2g_fail(T2G_ERR_FORMAT, "%s: model.merges[%zu]: %s, expected "
-                         "strings or arrays, all alike", file, i,
-                         t2g_json_type(entry));
-        else if (!is_version_line(entry))
-            s = read_merge(t, file, i, entry, &joined);
-    }
-    t2g_buffer_free(&joined);
-    return s;
+    parts p = {.as_list = false};
+    t2g_status status = read_merge_list(t, file, s, &p);
+    t2g_buffer_free(&p.left);
+    t2g_buffer_free(&p.joined);
+    return status;
 }
+
+/* --- options of the model ------------------------------------------------ */
 
 /* A boolean of the model that may be missing. */
 static t2g_status model_flag(const char *file, const json_t *model,
@@ -141,69 +280,68 @@ static t2g_status model_text(const char *file, const json_t *model,
     if (member && !json_is_string(member) && !json_is_null(member))
         return t2g_fail(T2G_ERR_FORMAT, "%s: model.%s: %s, expected a string",
                         file, key, t2g_json_type(member));
+    if (*value && strlen(*value) != json_string_length(member))
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.%s: a NUL character "
+                        "inside", file, key);
     return T2G_OK;
 }
 
-/* Refused before the merges are read, because it changes what they mean. */
-static t2g_status refuse_affix(const char *file, const json_t *model,
-                               const char *key)
+/* The prefix or suffix; an empty one is none. */
+static t2g_status set_affix(char **affix, const char *value)
 {
-    const char *value;
-    T2G_TRY(model_text(file, model, key, &value));
-    if (!value || value[0] == '\0')
+    if (!value || !*value)
         return T2G_OK;
-    return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.%s: '%s' is not supported, "
-                    "expected null", file, key, value);
+    *affix = t2g_strdup(value);
+    return *affix ? T2G_OK : T2G_ERR_MEMORY;
 }
 
-/* unk_token, fuse_unk and byte_fallback mean something only where a byte has no
- * token: then they are refused, otherwise kept for writing. */
-static t2g_status check_fallbacks(const t2g_tokenizer *t, const char *file,
-                                  const char *unk, bool byte_fallback)
+static t2g_status check_dropout(const char *file, const json_t *dropout)
 {
-    if (unk && t2g_tokenizer_id(t, unk) == T2G_NO_TOKEN)
-        return t2g_fail(T2G_ERR_FORMAT, "%s: model.unk_token: '%s' is not in "
-                        "the vocabulary", file, unk);
-    for (int byte = 0; byte < 256 && (unk || byte_fallback); byte++) {
-        char c = (char)byte;
-        if (t2g_vocabulary_find_bytes(&t->vocabulary, &c, 1) == T2G_NO_TOKEN)
-            return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.%s: not supported "
-                            "with a vocabulary that lacks bytes (0x%02X)", file,
-                            unk ? "unk_token" : "byte_fallback", byte);
-    }
-    return T2G_OK;
+    if (!dropout || json_is_null(dropout) ||
+        (json_is_number(dropout) && json_number_value(dropout) == 0.0))
+        return T2G_OK;
+    return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.dropout: expected null or "
+                    "0", file);
 }
 
 t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
                                            const json_t *model)
 {
-    bool fuse_unk, byte_fallback;
+    t2g_spelling *p = &t->spelling;
     const char *unk, *prefix, *suffix;
     const json_t *dropout = json_object_get(model, "dropout");
+    T2G_TRY(check_dropout(file, dropout));
     T2G_TRY(model_text(file, model, "unk_token", &unk));
     T2G_TRY(model_text(file, model, "continuing_subword_prefix", &prefix));
     T2G_TRY(model_text(file, model, "end_of_word_suffix", &suffix));
-    T2G_TRY(model_flag(file, model, "fuse_unk", &fuse_unk));
-    T2G_TRY(model_flag(file, model, "byte_fallback", &byte_fallback));
-    T2G_TRY(model_flag(file, model, "ignore_merges", &t->ignore_merges));
-    T2G_TRY(check_fallbacks(t, file, unk, byte_fallback));
-    if (json_number_value(dropout) != 0.0 ||
-        (dropout && !json_is_number(dropout) && !json_is_null(dropout)))
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.dropout: expected null "
-                        "or 0", file);
+    T2G_TRY(model_flag(file, model, "fuse_unk", &p->fuse_unk));
+    T2G_TRY(model_flag(file, model, "byte_fallback", &p->byte_fallback));
+    T2G_TRY(model_flag(file, model, "ignore_merges", &p->ignore_merges));
+    T2G_TRY(set_affix(&p->prefix, prefix));
+    T2G_TRY(set_affix(&p->suffix, suffix));
+    p->unk = unk ? t2g_tokenizer_id(t, unk) : T2G_NO_TOKEN;
+    if (unk && p->unk == T2G_NO_TOKEN)
+        return t2g_fail(T2G_ERR_FORMAT, "%s: model.unk_token: '%s' is not in "
+                        "the vocabulary", file, unk);
     json_t *options = json_pack(
         "{s:s,s:o,s:s?,s:s?,s:s?,s:b,s:b,s:b}", "type", "BPE", "dropout",
         json_is_number(dropout) ? json_real(0.0) : json_null(), "unk_token",
         unk, "continuing_subword_prefix", prefix, "end_of_word_suffix", suffix,
-        "fuse_unk", fuse_unk, "byte_fallback", byte_fallback, "ignore_merges",
-        t->ignore_merges);
+        "fuse_unk", p->fuse_unk, "byte_fallback", p->byte_fallback,
+        "ignore_merges", p->ignore_merges);
     if (!options || json_object_set_new(t->parts, "model", options) != 0)
         return t2g_fail(T2G_ERR_MEMORY, "%s: model: no memory", file);
     return T2G_OK;
 }
 
+/* --- the model ----------------------------------------------------------- */
+
+/* About so many bytes of the file to an entry, for tables of the right size. */
+enum { TOKEN_BYTES = 16, MERGE_BYTES = 12 };
+
 static t2g_status read_model(t2g_tokenizer *t, const char *file,
-                             const json_t *model)
+                             const t2g_buffer *text, const json_t *model,
+                             const large *found)
 {
     const char *type;
     if (!json_is_object(model))
@@ -213,10 +351,28 @@ static t2g_status read_model(t2g_tokenizer *t, const char *file,
     if (type && strcmp(type, "BPE") != 0)
         return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.type: '%s' is not "
                         "supported, expected BPE", file, type);
-    T2G_TRY(refuse_affix(file, model, "continuing_subword_prefix"));
-    T2G_TRY(refuse_affix(file, model, "end_of_word_suffix"));
-    T2G_TRY(read_vocabulary(t, file, json_object_get(model, "vocab")));
-    return read_merges(t, file, json_object_get(model, "merges"));
+    if (!found->vocab.begin)
+        return t2g_fail(T2G_ERR_FORMAT, "%s: model.vocab: %s, expected an "
+                        "object", file,
+                        t2g_json_type(json_object_get(model, "vocab")));
+    if (!found->merges.begin)
+        return t2g_fail(T2G_ERR_FORMAT, "%s: model.merges: %s, expected an "
+                        "array", file,
+                        t2g_json_type(json_object_get(model, "merges")));
+    json_scan vocab = scan_range(text, found->vocab);
+    json_scan merges = scan_range(text, found->merges);
+    T2G_TRY(t2g_vocabulary_reserve(
+        &t->vocabulary, (size_t)(vocab.end - vocab.p) / TOKEN_BYTES));
+    T2G_TRY(t2g_merges_reserve(&t->merges,
+                               (size_t)(merges.end - merges.p) / MERGE_BYTES));
+    t2g_status s = read_vocabulary(t, file, &vocab);
+    if (s == T2G_OK)
+        s = t2g_tokenizer_set_model_options(t, file, model);
+    if (s == T2G_OK)
+        s = read_merges(t, file, &merges);
+    t2g_buffer_free(&vocab.text);
+    t2g_buffer_free(&merges.text);
+    return s;
 }
 
 /* --- added tokens -------------------------------------------------------- */
@@ -251,7 +407,17 @@ static t2g_status read_added(t2g_tokenizer *t, const char *file, size_t i,
     }
     t2g_status s = t2g_tokenizer_add(t, json_string_value(content),
                                      json_string_length(content), flags);
-    return s == T2G_OK ? s : t2g_fail_in(s, "%s: added_tokens[%zu]", file, i);
+    if (s != T2G_OK)
+        return t2g_fail_in(s, "%s: added_tokens[%zu]", file, i);
+    json_int_t declared = json_integer_value(json_object_get(entry, "id"));
+    int64_t id = t2g_vocabulary_find(&t->vocabulary, json_string_value(content),
+                                     json_string_length(content));
+    if (id == declared || id == T2G_NO_TOKEN)
+        return T2G_OK;
+    return t2g_tokenizer_warn(t, "%s: added_tokens[%zu]: '%s' gets id %lld, "
+                              "not the %lld that is declared", file, i,
+                              json_string_value(content), (long long)id,
+                              (long long)declared);
 }
 
 static t2g_status read_added_tokens(t2g_tokenizer *t, const char *file,
@@ -283,9 +449,6 @@ static t2g_status check_keys(const char *file, const json_t *root)
             i++;
         if (!known[i])
             return t2g_fail(T2G_ERR_FORMAT, "%s: unknown key '%s'", file, key);
-        if ((i == 1 || i == 2) && !json_is_null(value))
-            return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: %s: not supported, "
-                            "expected null", file, key);
     }
     const json_t *version = json_object_get(root, "version");
     if (version && (!json_is_string(version) ||
@@ -295,24 +458,44 @@ static t2g_status check_keys(const char *file, const json_t *root)
 }
 
 static t2g_status read_root(t2g_tokenizer *t, const char *file,
-                            const json_t *root)
+                            const t2g_buffer *text, const json_t *root,
+                            const large *found)
 {
-    const json_t *model = json_object_get(root, "model");
+    const json_t *added = json_object_get(root, "added_tokens");
     T2G_TRY(check_keys(file, root));
-    T2G_TRY(read_model(t, file, model));
-    T2G_TRY(read_added_tokens(t, file, json_object_get(root, "added_tokens")));
+    T2G_TRY(read_model(t, file, text, json_object_get(root, "model"), found));
+    T2G_TRY(read_added_tokens(t, file, added));
     T2G_TRY(t2g_tokenizer_set_components(t, root, file));
-    T2G_TRY(t2g_tokenizer_set_model_options(t, file, model));
     return t2g_tokenizer_finish(t);
+}
+
+static t2g_status read_text(t2g_tokenizer *t, const char *file,
+                            const t2g_buffer *text)
+{
+    large found = {{NULL, NULL}, {NULL, NULL}};
+    json_t *root = NULL;
+    json_scan scan = {text->data, text->data, text->data + text->size, {0}};
+    if (t2g_utf8_invalid(text->data, text->size) < text->size ||
+        !scan_root(&scan, &found))
+        found = (large){{NULL, NULL}, {NULL, NULL}};
+    t2g_buffer_free(&scan.text);
+    t2g_status s = parse_rest(&root, file, text, &found);
+    if (s == T2G_OK)
+        s = read_root(t, file, text, root, &found);
+    json_decref(root);
+    return s;
 }
 
 static t2g_status read_file(t2g_tokenizer *t, const char *file)
 {
-    json_t *root = NULL;
-    t2g_status s = t2g_json_read(&root, file);
+    t2g_buffer text = {0};
+    t2g_status s = t2g_file_read(file, &text);
+    if (s == T2G_OK && text.size == 0)
+        s = t2g_fail(T2G_ERR_FORMAT, "%s:1:1: an empty file, expected JSON",
+                     file);
     if (s == T2G_OK)
-        s = read_root(t, file, root);
-    json_decref(root);
+        s = read_text(t, file, &text);
+    t2g_buffer_free(&text);
     return s;
 }
 
@@ -463,71 +646,150 @@ static json_t *added_entry(const t2g_tokenizer *t, uint32_t id)
     return entry;
 }
 
-/* The vocabulary (flag TOKEN_MODEL) by id into an object, or the added tokens
- * (TOKEN_ADDED) into an array. */
-static int add_tokens(const t2g_tokenizer *t, json_t *vocab, json_t *added)
+static json_t *added_tokens(const t2g_tokenizer *t)
 {
     const t2g_vocabulary *v = &t->vocabulary;
-    int failed = 0;
+    json_t *list = json_array();
+    for (uint32_t id = 0; id < v->size && list; id++)
+        if (v->token[id].flags & TOKEN_ADDED &&
+            json_array_append_new(list, added_entry(t, id)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+/* A file being written, a member a line at `depth`, or (depth < 0) compact. */
+typedef struct printer {
+    t2g_buffer *out;
+    int depth;
+    bool first; /* nothing stands in this object or list yet */
+} printer;
+
+static t2g_status begin_item(printer *p)
+{
+    if (!p->first)
+        T2G_TRY(t2g_buffer_puts(p->out, ","));
+    p->first = false;
+    return t2g_json_append_break(p->out, p->depth);
+}
+
+static t2g_status open_list(printer *p, const char *bracket)
+{
+    p->first = true;
+    p->depth += p->depth >= 0;
+    return t2g_buffer_puts(p->out, bracket);
+}
+
+static t2g_status close_list(printer *p, const char *bracket)
+{
+    p->depth -= p->depth >= 0;
+    if (!p->first)
+        T2G_TRY(t2g_json_append_break(p->out, p->depth));
+    p->first = false;
+    return t2g_buffer_puts(p->out, bracket);
+}
+
+static t2g_status print_key(printer *p, const char *key, size_t n)
+{
+    T2G_TRY(begin_item(p));
+    T2G_TRY(t2g_json_append_string(p->out, key, n));
+    return t2g_buffer_puts(p->out, p->depth < 0 ? ":" : ": ");
+}
+
+static t2g_status print_member(printer *p, const char *key,
+                               const json_t *value)
+{
+    T2G_TRY(print_key(p, key, strlen(key)));
+    return t2g_json_append_at(p->out, value, p->depth);
+}
+
+static t2g_status print_content(printer *p, const t2g_vocabulary *v,
+                                uint32_t id)
+{
+    return t2g_json_append_string(p->out, token_content(v, id),
+                                  v->token[id].content_length);
+}
+
+static t2g_status print_vocabulary(printer *p, const t2g_vocabulary *v)
+{
+    T2G_TRY(print_key(p, "vocab", 5));
+    T2G_TRY(open_list(p, "{"));
     for (uint32_t id = 0; id < v->size; id++) {
-        const t2g_token *token = &v->token[id];
-        if (token->flags & TOKEN_MODEL)
-            failed |= json_object_set_new(vocab, token_content(v, id),
-                                          json_integer(id));
-        if (token->flags & TOKEN_ADDED)
-            failed |= json_array_append_new(added, added_entry(t, id));
+        if (!(v->token[id].flags & TOKEN_MODEL))
+            continue;
+        T2G_TRY(print_key(p, token_content(v, id),
+                          v->token[id].content_length));
+        T2G_TRY(t2g_buffer_printf(p->out, "%u", id));
     }
-    return failed;
+    return close_list(p, "}");
 }
 
 /* Pairs in order of rank; of a pair that occurs twice the later counts. */
-static int add_merges(const t2g_tokenizer *t, json_t *list)
+static t2g_status print_merges(printer *p, const t2g_tokenizer *t)
 {
     const t2g_merges *m = &t->merges;
-    int failed = 0;
+    T2G_TRY(print_key(p, "merges", 6));
+    T2G_TRY(open_list(p, "["));
     for (size_t rank = 0; rank < m->count; rank++) {
         const t2g_merge *merge = &m->merge[rank];
-        if (t2g_merges_find(m, merge->left, merge->right) == (int64_t)rank)
-            failed |= json_array_append_new(
-                list, json_pack("[o,o]", content_of(t, merge->left),
-                                content_of(t, merge->right)));
+        if (t2g_merges_find(m, merge->left, merge->right)->rank != rank)
+            continue;
+        T2G_TRY(begin_item(p));
+        T2G_TRY(open_list(p, "["));
+        T2G_TRY(begin_item(p));
+        T2G_TRY(print_content(p, &t->vocabulary, merge->left));
+        T2G_TRY(begin_item(p));
+        T2G_TRY(print_content(p, &t->vocabulary, merge->right));
+        T2G_TRY(close_list(p, "]"));
     }
-    return failed;
+    return close_list(p, "]");
 }
 
-/* The whole file as the reference writes it, or NULL without memory. */
-static json_t *to_json(const t2g_tokenizer *t)
+static t2g_status print_model(printer *p, const t2g_tokenizer *t)
 {
-    const json_t *p = t->parts;
-    json_t *vocab = json_object(), *merges = json_array();
-    json_t *added = json_array();
-    json_t *model = json_copy(json_object_get(p, "model"));
-    int failed = add_tokens(t, vocab, added) | add_merges(t, merges);
-    failed |= json_object_set_new(model, "vocab", vocab);
-    failed |= json_object_set_new(model, "merges", merges);
-    json_t *root = json_pack(
-        "{s:s,s:n,s:n,s:o,s:O,s:O,s:O,s:O,s:o}", "version", "1.0", "truncation",
-        "padding", "added_tokens", added, "normalizer",
-        json_object_get(p, "normalizer"), "pre_tokenizer",
-        json_object_get(p, "pre_tokenizer"), "post_processor",
-        json_object_get(p, "post_processor"), "decoder",
-        json_object_get(p, "decoder"), "model", model);
-    if (failed) {
-        json_decref(root);
-        return NULL;
-    }
-    return root;
+    const char *key;
+    json_t *value;
+    T2G_TRY(print_key(p, "model", 5));
+    T2G_TRY(open_list(p, "{"));
+    json_object_foreach(json_object_get(t->parts, "model"), key, value)
+        T2G_TRY(print_member(p, key, value));
+    T2G_TRY(print_vocabulary(p, &t->vocabulary));
+    T2G_TRY(print_merges(p, t));
+    return close_list(p, "}");
+}
+
+t2g_status t2g_tokenizer_print(const t2g_tokenizer *t, bool pretty,
+                               t2g_buffer *out)
+{
+    static const char *const before[] = {"truncation", "padding"};
+    static const char *const behind[] = {"normalizer", "pre_tokenizer",
+                                         "post_processor", "decoder"};
+    printer p = {.out = out, .depth = pretty ? 0 : -1};
+    json_t *added = added_tokens(t), *version = json_string("1.0");
+    t2g_status s = open_list(&p, "{");
+    if (s == T2G_OK)
+        s = print_member(&p, "version", version);
+    for (size_t i = 0; i < 2 && s == T2G_OK; i++)
+        s = print_member(&p, before[i], json_object_get(t->parts, before[i]));
+    if (s == T2G_OK)
+        s = print_member(&p, "added_tokens", added);
+    for (size_t i = 0; i < 4 && s == T2G_OK; i++)
+        s = print_member(&p, behind[i], json_object_get(t->parts, behind[i]));
+    if (s == T2G_OK)
+        s = print_model(&p, t);
+    json_decref(added);
+    json_decref(version);
+    return s == T2G_OK ? close_list(&p, "}") : s;
 }
 
 static t2g_status write_tokenizer(const t2g_tokenizer *t, const char *path)
 {
     t2g_buffer text = {0};
-    json_t *root = to_json(t);
-    t2g_status s = t2g_json_append(&text, root, true);
+    t2g_status s = t2g_tokenizer_print(t, true, &text);
     if (s == T2G_OK)
         s = t2g_file_write(path, text.data, text.size);
     t2g_buffer_free(&text);
-    json_decref(root);
     return s;
 }
 

@@ -1,8 +1,8 @@
 /* From ids back to text. */
 #include <string.h>
 
-#include "tokenizer_private.h"
 #include "t2g/files.h"
+#include "tokenizer_private.h"
 #include "unicode.h"
 
 static const t2g_token *token_at(const t2g_tokenizer *t, uint32_t id)
@@ -43,47 +43,535 @@ t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
     return T2G_OK;
 }
 
-/* Bytes of the maximal subpart of an ill-formed sequence: as far as it could
- * have begun a character. [Unicode] 3.9, as WHATWG and Rust do. */
-static size_t maximal_subpart(const unsigned char *s, size_t n)
+/* --- texts of tokens on their way through the decoder -------------------- */
+
+typedef struct texts {
+    t2g_buffer text;
+    size_t *end; /* [count], of each in text */
+    size_t count, capacity;
+} texts;
+
+static void free_texts(texts *x)
 {
-    unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
-    size_t length = s[0] < 0xc2 || s[0] > 0xf4 ? 1 : utf8_length(s[0]);
-    size_t i = 1;
-    while (i < length && i < n && s[i] >= low && s[i] <= high) {
-        low = 0x80;
-        high = 0xbf;
-        i++;
-    }
-    return i;
+    t2g_buffer_free(&x->text);
+    t2g_free(x->end);
 }
 
-static t2g_status append_lossy(t2g_buffer *out, const char *s, size_t n)
+/* The text ends here, where the next begins. */
+static t2g_status close(texts *x)
 {
-    while (n > 0) {
-        size_t valid = t2g_utf8_invalid(s, n);
-        T2G_TRY(t2g_buffer_append(out, s, valid));
-        s += valid;
-        n -= valid;
-        if (n == 0)
+    if (x->count == x->capacity) {
+        size_t capacity = x->capacity ? 2 * x->capacity : 64;
+        size_t *end = t2g_regrow(x->end, x->count, capacity, sizeof *end);
+        if (!end)
+            return T2G_ERR_MEMORY;
+        x->end = end;
+        x->capacity = capacity;
+    }
+    x->end[x->count++] = x->text.size;
+    return T2G_OK;
+}
+
+typedef struct view {
+    const char *s;
+    size_t n;
+} view;
+
+static view text_at(const texts *x, size_t i)
+{
+    size_t begin = i > 0 ? x->end[i - 1] : 0;
+    return (view){x->text.data ? x->text.data + begin : "", x->end[i] - begin};
+}
+
+static t2g_status append(t2g_buffer *out, view v)
+{
+    return t2g_buffer_append(out, v.s, v.n);
+}
+
+static bool begins(view v, const char *s, size_t n)
+{
+    return v.n >= n && memcmp(v.s, s, n) == 0;
+}
+
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
+static t2g_status append_lossy(t2g_buffer *out, view v)
+{
+    while (v.n > 0) {
+        size_t valid = t2g_utf8_invalid(v.s, v.n);
+        T2G_TRY(t2g_buffer_append(out, v.s, valid));
+        v = (view){v.s + valid, v.n - valid};
+        if (v.n == 0)
             break;
-        T2G_TRY(t2g_buffer_puts(out, "\xef\xbf\xbd")); /* U+FFFD */
-        size_t bad = maximal_subpart((const unsigned char *)s, n);
-        s += bad;
-        n -= bad;
+        T2G_TRY(t2g_buffer_puts(out, replacement));
+        size_t bad = t2g_utf8_subpart(v.s, v.n);
+        v = (view){v.s + bad, v.n - bad};
     }
     return T2G_OK;
 }
 
-t2g_status t2g_tokenizer_decode(const t2g_tokenizer *t, const uint32_t *ids,
-                                size_t n, bool skip_special, t2g_buffer *out)
+/* --- the steps ----------------------------------------------------------- */
+
+/* Appends v with each occurrence of `what` replaced. */
+static t2g_status replace_text(t2g_buffer *out, view v, const char *what,
+                               size_t n, view by)
+{
+    for (size_t p = 0; p < v.n;) {
+        if (n > 0 && begins((view){v.s + p, v.n - p}, what, n)) {
+            T2G_TRY(append(out, by));
+            p += n;
+        } else {
+            T2G_TRY(t2g_buffer_append(out, v.s + p, 1));
+            p++;
+        }
+    }
+    return T2G_OK;
+}
+
+static t2g_status replace_regex(t2g_buffer *out, view v, const t2g_regex *regex,
+                                t2g_regex_scratch *scratch, view by)
+{
+    size_t done = 0, begin, end;
+    bool found;
+    for (size_t from = 0; from <= v.n;) {
+        T2G_TRY(t2g_regex_next(regex, scratch, v.s, v.n, from, &found, &begin,
+                               &end));
+        if (!found)
+            break;
+        from = end > begin  ? end
+               : end == v.n ? end + 1
+                            : end + utf8_length((unsigned char)v.s[end]);
+        if (begin == end && begin == done && done > 0)
+            continue;
+        T2G_TRY(t2g_buffer_append(out, v.s + done, begin - done));
+        T2G_TRY(append(out, by));
+        done = end;
+    }
+    return t2g_buffer_append(out, v.s + done, v.n - done);
+}
+
+static t2g_status replace(const t2g_decoder_step *d, t2g_regex_scratch *scratch,
+                          view v, t2g_buffer *out)
+{
+    view by = {d->by, d->by_length};
+    return d->regex ? replace_regex(out, v, d->regex, scratch, by)
+                    : replace_text(out, v, d->text, d->length, by);
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte of a token <0xNN>, or -1. */
+static int fallback_byte(view v)
+{
+    if (v.n != 6 || !begins(v, "<0x", 3) || v.s[5] != '>')
+        return -1;
+    int high = hex_digit(v.s[3]), low = hex_digit(v.s[4]);
+    return high < 0 || low < 0 ? -1 : 16 * high + low;
+}
+
+/* A run of bytes is one text, or one U+FFFD a byte. */
+static t2g_status end_of_bytes(texts *out, t2g_buffer *bytes)
+{
+    size_t n = bytes->size;
+    if (n == 0)
+        return T2G_OK;
+    bytes->size = 0;
+    if (t2g_utf8_invalid(bytes->data, n) == n) {
+        T2G_TRY(t2g_buffer_append(&out->text, bytes->data, n));
+        return close(out);
+    }
+    for (size_t i = 0; i < n; i++) {
+        T2G_TRY(t2g_buffer_puts(&out->text, replacement));
+        T2G_TRY(close(out));
+    }
+    return T2G_OK;
+}
+
+static t2g_status byte_fallback_into(const texts *in, texts *out,
+                                     t2g_buffer *bytes)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        view v = text_at(in, i);
+        int byte = fallback_byte(v);
+        if (byte >= 0) {
+            T2G_TRY(t2g_buffer_append(bytes, &(char){(char)byte}, 1));
+            continue;
+        }
+        T2G_TRY(end_of_bytes(out, bytes));
+        T2G_TRY(append(&out->text, v));
+        T2G_TRY(close(out));
+    }
+    return end_of_bytes(out, bytes);
+}
+
+static t2g_status byte_fallback(const texts *in, texts *out)
+{
+    t2g_buffer bytes = {0};
+    t2g_status s = byte_fallback_into(in, out, &bytes);
+    t2g_buffer_free(&bytes);
+    return s;
+}
+
+/* Up to start characters in front and stop behind that are d->text. */
+static view strip(const t2g_decoder_step *d, view v)
+{
+    for (size_t i = 0; i < d->start && begins(v, d->text, d->length); i++)
+        v = (view){v.s + d->length, v.n - d->length};
+    for (size_t i = 0; i < d->stop && v.n >= d->length; i++) {
+        if (memcmp(v.s + v.n - d->length, d->text, d->length) != 0)
+            break;
+        v.n -= d->length;
+    }
+    return v;
+}
+
+/* English detokenization, in this order. [HF] wordpiece::cleanup */
+static t2g_status clean_up(t2g_buffer *text, size_t begin)
+{
+    static const char *const rules[][2] = {
+        {" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},
+        {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"},
+        {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+    };
+    t2g_buffer cleaned = {0};
+    t2g_status s = T2G_OK;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules && s == T2G_OK; i++) {
+        view v = {text->data + begin, text->size - begin};
+        cleaned.size = 0;
+        s = replace_text(&cleaned, v, rules[i][0], strlen(rules[i][0]),
+                         (view){rules[i][1], strlen(rules[i][1])});
+        text->size = begin;
+        if (s == T2G_OK)
+            s = t2g_buffer_append(text, cleaned.data ? cleaned.data : "",
+                                  cleaned.size);
+    }
+    t2g_buffer_free(&cleaned);
+    return s;
+}
+
+static t2g_status wordpiece(const t2g_decoder_step *d, view v, bool first,
+                            t2g_buffer *out)
+{
+    size_t begin = out->size;
+    if (!first && begins(v, d->text, d->length))
+        v = (view){v.s + d->length, v.n - d->length};
+    else if (!first)
+        T2G_TRY(t2g_buffer_puts(out, " "));
+    T2G_TRY(append(out, v));
+    return d->flag && out->size > begin ? clean_up(out, begin) : T2G_OK;
+}
+
+/* One token by a step that looks at one at a time. */
+static t2g_status decode_one(const t2g_decoder_step *d, view v, bool first,
+                             bool last, t2g_regex_scratch *scratch,
+                             t2g_buffer *out)
+{
+    view space = {" ", 1}, nothing = {"", 0};
+    switch (d->kind) {
+    case DECODE_REPLACE: return replace(d, scratch, v, out);
+    case DECODE_STRIP: return append(out, strip(d, v));
+    case DECODE_METASPACE:
+        return replace_text(out, v, d->text, d->length,
+                            first && !d->flag ? nothing : space);
+    case DECODE_WORDPIECE: return wordpiece(d, v, first, out);
+    case DECODE_BPE:
+        return replace_text(out, v, d->text, d->length,
+                            last ? nothing : space);
+    default: return append(out, v);
+    }
+}
+
+/* All byte symbols of a token stand for their bytes, or none does. */
+static t2g_status byte_level(const texts *in, texts *out)
+{
+    t2g_buffer bytes = {0};
+    t2g_status s = T2G_OK;
+    for (size_t i = 0; i < in->count && s == T2G_OK; i++) {
+        view v = text_at(in, i);
+        s = t2g_append_symbol_bytes(&bytes, v.s, v.n);
+    }
+    if (s == T2G_OK)
+        s = append_lossy(&out->text, (view){bytes.data ? bytes.data : "",
+                                            bytes.size});
+    t2g_buffer_free(&bytes);
+    return s == T2G_OK ? close(out) : s;
+}
+
+static t2g_status run_step(const t2g_decoder_step *d, const texts *in,
+                           texts *out, t2g_regex_scratch *scratch)
+{
+    if (d->kind == DECODE_BYTE_FALLBACK)
+        return byte_fallback(in, out);
+    if (d->kind == DECODE_BYTE_LEVEL)
+        return byte_level(in, out);
+    if (d->kind == DECODE_FUSE) {
+        T2G_TRY(append(&out->text, (view){in->text.data ? in->text.data : "",
+                                          in->text.size}));
+        return close(out);
+    }
+    for (size_t i = 0; i < in->count; i++) {
+        T2G_TRY(decode_one(d, text_at(in, i), i == 0, i + 1 == in->count,
+                           scratch, &out->text));
+        T2G_TRY(close(out));
+    }
+    return T2G_OK;
+}
+
+/* --- the chain ----------------------------------------------------------- */
+
+void t2g_decoder_free(t2g_decoder *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        t2g_free(d->step[i].text);
+        t2g_free(d->step[i].by);
+        t2g_regex_free(d->step[i].regex);
+    }
+    t2g_free(d->step);
+}
+
+bool t2g_decoder_is_byte_level(const t2g_decoder *d)
+{
+    return d->count == 1 && d->step[0].kind == DECODE_BYTE_LEVEL;
+}
+
+/* The text a token enters the chain with. */
+static view content_of(const t2g_tokenizer *t, uint32_t id)
+{
+    const t2g_token *token = &t->vocabulary.token[id];
+    const t2g_added_set *set = &t->normalized;
+    for (size_t i = 0; token->flags & TOKEN_SHOWN && i < set->count; i++)
+        if (set->pattern[i].id == id)
+            return (view){set->text.data + set->pattern[i].begin,
+                          set->pattern[i].length};
+    return (view){token_content(&t->vocabulary, id), token->content_length};
+}
+
+static t2g_status collect(const t2g_tokenizer *t, const uint32_t *ids, size_t n,
+                          bool skip_special, texts *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!token_at(t, ids[i]) ||
+            (skip_special && t2g_tokenizer_is_special(t, ids[i])))
+            continue;
+        T2G_TRY(append(&out->text, content_of(t, ids[i])));
+        T2G_TRY(close(out));
+    }
+    return T2G_OK;
+}
+
+/* Runs the steps on x[0]; the result is x[0] again. */
+static t2g_status run_chain(const t2g_decoder *d, texts x[2],
+                            t2g_regex_scratch *scratch)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        x[1].text.size = x[1].count = 0;
+        T2G_TRY(run_step(&d->step[i], &x[0], &x[1], scratch));
+        texts swap = x[0];
+        x[0] = x[1];
+        x[1] = swap;
+    }
+    return T2G_OK;
+}
+
+static t2g_status run_with_regex(const t2g_decoder *d, texts x[2])
+{
+    t2g_regex_scratch *scratch = NULL;
+    t2g_status s = T2G_OK;
+    for (size_t i = 0; i < d->count && !scratch && s == T2G_OK; i++)
+        if (d->step[i].regex)
+            s = t2g_regex_scratch_new(&scratch);
+    if (s == T2G_OK)
+        s = run_chain(d, x, scratch);
+    t2g_regex_scratch_free(scratch);
+    return s;
+}
+
+/* Appends the texts; without a decoder with spaces between. */
+static t2g_status concatenate(const t2g_decoder *d, const texts *x,
+                              t2g_buffer *out)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        if (i > 0 && !d->present)
+            T2G_TRY(t2g_buffer_puts(out, " "));
+        T2G_TRY(append(out, text_at(x, i)));
+    }
+    return T2G_OK;
+}
+
+static t2g_status decode_chain(const t2g_tokenizer *t, const uint32_t *ids,
+                               size_t n, bool skip_special, t2g_buffer *out)
+{
+    texts x[2] = {{.count = 0}, {.count = 0}};
+    t2g_status s = collect(t, ids, n, skip_special, &x[0]);
+    if (s == T2G_OK)
+        s = run_with_regex(&t->decoder, x);
+    if (s == T2G_OK)
+        s = concatenate(&t->decoder, &x[0], out);
+    free_texts(&x[0]);
+    free_texts(&x[1]);
+    return s;
+}
+
+static t2g_status decode_byte_level(const t2g_tokenizer *t, const uint32_t *ids,
+                                    size_t n, bool skip_special,
+                                    t2g_buffer *out)
 {
     t2g_buffer bytes = {0};
     t2g_status s = t2g_tokenizer_decode_bytes(t, ids, n, skip_special, &bytes,
                                               NULL);
     if (s == T2G_OK)
-        s = append_lossy(out, bytes.data, bytes.size);
+        s = append_lossy(out, (view){bytes.data, bytes.size});
     t2g_buffer_free(&bytes);
     return s;
+}
+
+t2g_status t2g_tokenizer_decode(const t2g_tokenizer *t, const uint32_t *ids,
+                                size_t n, bool skip_special, t2g_buffer *out)
+{
+    return t2g_decoder_is_byte_level(&t->decoder)
+               ? decode_byte_level(t, ids, n, skip_special, out)
+               : decode_chain(t, ids, n, skip_special, out);
+}
+
+/* Steps that look at a whole text (Fuse, Strip) have no part in it, and of the
+ * first token's space none knows here. */
+t2g_status t2g_decoder_token(const t2g_decoder *d, const char *content,
+                             size_t n, t2g_buffer *out)
+{
+    view v = {content, n};
+    int byte = -1;
+    for (size_t i = 0; i < d->count && byte < 0; i++)
+        if (d->step[i].kind == DECODE_BYTE_FALLBACK)
+            byte = fallback_byte(v);
+    if (byte >= 0)
+        return t2g_buffer_append(out, &(char){(char)byte}, 1);
+    for (size_t i = 0; i < d->count; i++) {
+        const t2g_decoder_step *s = &d->step[i];
+        bool text = s->text && (s->kind == DECODE_REPLACE ||
+                                s->kind == DECODE_METASPACE ||
+                                s->kind == DECODE_BPE);
+        if (!text)
+            continue;
+        view by = {" ", 1};
+        if (s->kind == DECODE_REPLACE)
+            by = (view){s->by, s->by_length};
+        return replace_text(out, v, s->text, s->length, by);
+    }
+    return append(out, v);
+}
+
+/* --- streams ------------------------------------------------------------- */
+
+void t2g_stream_free(t2g_stream *s)
+{
+    t2g_free(s->id);
+    t2g_buffer_free(&s->bytes);
+    *s = (t2g_stream){0};
+}
+
+/* Bytes of a ByteLevel decoder: all but a character that is not complete. */
+static t2g_status push_bytes(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
+                             bool skip_special, t2g_buffer *out)
+{
+    T2G_TRY(t2g_tokenizer_decode_bytes(t, &id, 1, skip_special, &s->bytes,
+                                       NULL));
+    view v = {s->bytes.data, s->bytes.size};
+    size_t held = 0;
+    for (size_t back = 1; back < 4 && back <= v.n && held == 0; back++) {
+        const char *tail = v.s + v.n - back;
+        size_t length = utf8_length((unsigned char)tail[0]);
+        if (length > back && t2g_utf8_subpart(tail, back) == back)
+            held = back;
+    }
+    T2G_TRY(append_lossy(out, (view){v.s, v.n - held}));
+    if (held > 0)
+        memmove(s->bytes.data, v.s + v.n - held, held);
+    s->bytes.size = held;
+    return T2G_OK;
+}
+
+static t2g_status keep_id(t2g_stream *s, uint32_t id)
+{
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 16;
+        uint32_t *grown = t2g_regrow(s->id, s->count, capacity, sizeof *grown);
+        if (!grown)
+            return T2G_ERR_MEMORY;
+        s->id = grown;
+        s->capacity = capacity;
+    }
+    s->id[s->count++] = id;
+    return T2G_OK;
+}
+
+/* Whether tokens to come may change the text that the last one has. */
+static bool is_open(const t2g_tokenizer *t, const t2g_stream *s,
+                    const t2g_buffer *text)
+{
+    const t2g_decoder *d = &t->decoder;
+    uint32_t last = s->id[s->count - 1];
+    for (size_t i = 0; i < d->count && token_at(t, last); i++)
+        if (d->step[i].kind == DECODE_BYTE_FALLBACK &&
+            fallback_byte(content_of(t, last)) >= 0)
+            return true;
+    return text->size >= 3 &&
+           memcmp(text->data + text->size - 3, replacement, 3) == 0;
+}
+
+/* Appends what all kept tokens say beyond what those given out did; the new
+ * ones stay as the context of a decoder that treats the first of a text in a
+ * special way. */
+static t2g_status give_out(t2g_stream *s, const t2g_buffer *before,
+                           const t2g_buffer *after, t2g_buffer *out)
+{
+    if (after->size <= before->size)
+        return T2G_OK;
+    T2G_TRY(t2g_buffer_append(out, after->data + before->size,
+                              after->size - before->size));
+    memmove(s->id, s->id + s->done, (s->count - s->done) * sizeof *s->id);
+    s->count -= s->done;
+    s->done = s->count;
+    return T2G_OK;
+}
+
+static t2g_status advance(t2g_stream *s, const t2g_tokenizer *t,
+                          bool skip_special, bool at_end, t2g_buffer *out)
+{
+    t2g_buffer before = {0}, after = {0};
+    if (s->count == 0)
+        return T2G_OK;
+    t2g_status status = t2g_tokenizer_decode(t, s->id, s->done, skip_special,
+                                             &before);
+    if (status == T2G_OK)
+        status = t2g_tokenizer_decode(t, s->id, s->count, skip_special, &after);
+    if (status == T2G_OK && (at_end || !is_open(t, s, &after)))
+        status = give_out(s, &before, &after, out);
+    t2g_buffer_free(&before);
+    t2g_buffer_free(&after);
+    return status;
+}
+
+t2g_status t2g_stream_push(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
+                           bool skip_special, t2g_buffer *out)
+{
+    if (t2g_decoder_is_byte_level(&t->decoder))
+        return push_bytes(s, t, id, skip_special, out);
+    T2G_TRY(keep_id(s, id));
+    return advance(s, t, skip_special, false, out);
+}
+
+t2g_status t2g_stream_finish(t2g_stream *s, const t2g_tokenizer *t,
+                             bool skip_special, t2g_buffer *out)
+{
+    t2g_status status = advance(s, t, skip_special, true, out);
+    if (status == T2G_OK)
+        status = append_lossy(out, (view){s->bytes.data, s->bytes.size});
+    s->count = s->done = s->bytes.size = 0;
+    return status;
 }

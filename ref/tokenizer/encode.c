@@ -2,40 +2,143 @@
  * encoding, post-processor. [HF] tokenizers, in its order. */
 #include <string.h>
 
-#include "tokenizer_private.h"
 #include "t2g/files.h"
+#include "tokenizer_private.h"
 #include "unicode.h"
 
-typedef struct encoder {
+/* --- words encoded before ------------------------------------------------ */
+
+/* A short word and its tokens, a cache line. */
+enum { WORD_BYTES = 16, WORD_TOKENS = 7, WORD_BITS = 14 };
+typedef struct word {
+    uint64_t low, high; /* its bytes */
+    uint32_t id[WORD_TOKENS];
+    uint8_t end[WORD_TOKENS];
+    uint8_t length, count; /* length 0: none */
+} word;
+
+/* The bytes as two numbers, which with n tell words of n <= 16 apart. */
+static void word_key(const char *s, size_t n, uint64_t *low, uint64_t *high)
+{
+    *low = *high = 0;
+    if (n >= 8) {
+        memcpy(low, s, 8);
+        memcpy(high, s + n - 8, 8);
+    } else if (n >= 4) {
+        memcpy(low, s, 4);
+        memcpy(high, s + n - 4, 4);
+    } else {
+        *low = (unsigned char)s[0];
+        *high = (uint64_t)(unsigned char)s[n / 2] << 8 |
+                (unsigned char)s[n - 1];
+    }
+}
+
+static size_t word_slot(uint64_t low, uint64_t high, size_t n)
+{
+    uint64_t h = (low ^ n) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 29 ^ high) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (size_t)(h >> (64 - WORD_BITS));
+}
+
+/* --- the state of an encoding -------------------------------------------- */
+
+struct t2g_encoder {
+    uint64_t owner; /* serial of the tokenizer whose words these are */
+    word *word;     /* [1 << WORD_BITS] */
+    t2g_bpe bpe;
+    t2g_normalize_scratch normalize;
+    t2g_pretokenize_scratch pretokenize;
+    t2g_rewriting replaced;
+    t2g_encoding part[2]; /* before post-processing */
+
+    /* of the text in hand */
     const t2g_tokenizer *t;
+    const uint8_t *input;
     bool no_special;
     t2g_encoding *out;
-    t2g_bpe bpe;
-    t2g_normalized normalized;
-} encoder;
+};
+
+static void free_encoder(struct t2g_encoder *e)
+{
+    if (!e)
+        return;
+    t2g_free(e->word);
+    t2g_bpe_free(&e->bpe);
+    t2g_normalize_scratch_free(&e->normalize);
+    t2g_pretokenize_scratch_free(&e->pretokenize);
+    t2g_rewriting_free(&e->replaced);
+    t2g_encoding_free(&e->part[0]);
+    t2g_encoding_free(&e->part[1]);
+    t2g_free(e);
+}
+
+static t2g_status prepare(t2g_encoding *out, const t2g_tokenizer *t,
+                          unsigned flags, const uint8_t *input)
+{
+    struct t2g_encoder *e = out->encoder;
+    if (e && e->owner != t->serial) {
+        free_encoder(e);
+        e = out->encoder = NULL;
+    }
+    if (!e) {
+        e = t2g_calloc(1, sizeof *e);
+        if (!e)
+            return T2G_ERR_MEMORY;
+        out->encoder = e;
+        e->owner = t->serial;
+        e->word = t2g_calloc((size_t)1 << WORD_BITS, sizeof *e->word);
+        if (!e->word)
+            return T2G_ERR_MEMORY;
+        T2G_TRY(t2g_regex_scratch_new(&e->pretokenize.regex));
+    }
+    e->t = t;
+    e->input = input;
+    e->no_special = flags & T2G_ENCODE_NO_SPECIAL;
+    return T2G_OK;
+}
 
 /* --- output -------------------------------------------------------------- */
+
+t2g_status t2g_encoding_reserve(t2g_encoding *e, size_t more)
+{
+    if (e->count + more <= e->capacity)
+        return T2G_OK;
+    size_t capacity = e->capacity ? e->capacity : 64;
+    while (capacity < e->count + more)
+        capacity *= 2;
+    void *grown;
+#define REGROW(member, per_token)                                              \
+    grown = t2g_regrow(e->member, (per_token) * e->count,                      \
+                       (per_token) * capacity, sizeof *e->member);             \
+    if (!grown)                                                                \
+        return T2G_ERR_MEMORY;                                                 \
+    e->member = grown
+    REGROW(id, 1);
+    REGROW(offset, 2);
+    REGROW(type_id, 1);
+    REGROW(role, 1);
+#undef REGROW
+    e->capacity = capacity;
+    return T2G_OK;
+}
+
+/* Call reserve first. */
+static void append(t2g_encoding *e, uint32_t id, size_t begin, size_t end)
+{
+    size_t i = e->count++;
+    e->id[i] = id;
+    e->offset[2 * i] = begin;
+    e->offset[2 * i + 1] = end;
+    e->type_id[i] = 0;
+    e->role[i] = 0;
+}
 
 t2g_status t2g_encoding_add(t2g_encoding *e, uint32_t id, size_t begin,
                             size_t end)
 {
-    if (e->count == e->capacity) {
-        size_t capacity = e->capacity ? 2 * e->capacity : 64;
-        uint32_t *ids = t2g_regrow(e->id, e->count, capacity, sizeof *ids);
-        if (!ids)
-            return T2G_ERR_MEMORY;
-        e->id = ids;
-        size_t *offset = t2g_regrow(e->offset, 2 * e->count, 2 * capacity,
-                                    sizeof *offset);
-        if (!offset)
-            return T2G_ERR_MEMORY;
-        e->offset = offset;
-        e->capacity = capacity;
-    }
-    e->id[e->count] = id;
-    e->offset[2 * e->count] = begin;
-    e->offset[2 * e->count + 1] = end;
-    e->count++;
+    T2G_TRY(t2g_encoding_reserve(e, 1));
+    append(e, id, begin, end);
     return T2G_OK;
 }
 
@@ -43,35 +146,90 @@ void t2g_encoding_free(t2g_encoding *e)
 {
     t2g_free(e->id);
     t2g_free(e->offset);
+    t2g_free(e->type_id);
+    t2g_free(e->role);
+    free_encoder(e->encoder);
     *e = (t2g_encoding){0};
 }
 
 /* --- from open text to symbols ------------------------------------------- */
 
-static t2g_status encode_piece(void *context, const t2g_piece *piece)
+static t2g_status encode_word(struct t2g_encoder *e, const t2g_piece *piece,
+                              word *keep, uint64_t low, uint64_t high)
 {
-    encoder *e = context;
     size_t count;
     T2G_TRY(t2g_bpe_encode(e->t, &e->bpe, piece->text, piece->n, &count));
+    T2G_TRY(t2g_encoding_reserve(e->out, count));
     const t2g_symbol *symbol = e->bpe.symbol;
-    for (size_t i = 0, k = 0; i < count; i++, k = symbol[k].next)
-        T2G_TRY(t2g_encoding_add(e->out, symbol[k].id,
-                                 piece_begin(piece, symbol[k].begin),
-                                 piece_end(piece, symbol[k].end)));
+    bool whole = true; /* no byte was dropped: the ends tell everything */
+    for (size_t i = 0, end = 0; i < count; end = symbol[i++].end) {
+        whole &= symbol[i].begin == end && symbol[i].end > end;
+        size_t begin = piece_begin(piece, symbol[i].begin);
+        append(e->out, symbol[i].id, begin,
+               symbol[i].end > symbol[i].begin
+                   ? piece_end(piece, symbol[i].end) : begin);
+    }
+    if (!keep || count > WORD_TOKENS || !whole)
+        return T2G_OK;
+    *keep = (word){.low = low, .high = high, .length = (uint8_t)piece->n,
+                   .count = (uint8_t)count};
+    for (size_t i = 0; i < count; i++) {
+        keep->id[i] = symbol[i].id;
+        keep->end[i] = (uint8_t)symbol[i].end;
+    }
     return T2G_OK;
 }
 
-typedef t2g_status open_fn(encoder *e, const t2g_piece *open);
+static t2g_status encode_piece(struct t2g_encoder *e, const t2g_piece *piece)
+{
+    if (piece->n > WORD_BYTES)
+        return encode_word(e, piece, NULL, 0, 0);
+    uint64_t low, high;
+    word_key(piece->text, piece->n, &low, &high);
+    word *w = &e->word[word_slot(low, high, piece->n)];
+    if (w->low != low || w->high != high || w->length != piece->n)
+        return encode_word(e, piece, w, low, high);
+    T2G_TRY(t2g_encoding_reserve(e->out, w->count));
+    for (size_t i = 0, begin = 0; i < w->count; begin = w->end[i++])
+        append(e->out, w->id[i], piece_begin(piece, begin),
+               piece_end(piece, w->end[i]));
+    return T2G_OK;
+}
+
+/* A piece of text without a pre-tokenizer may be long; where no merge can cross
+ * it is cut into words, which changes nothing but the time. */
+static t2g_status encode_pieces(void *context, const t2g_piece *piece)
+{
+    struct t2g_encoder *e = context;
+    const t2g_spelling *s = &e->t->spelling;
+    size_t begin = 0;
+    if (!s->cut)
+        return encode_piece(e, piece);
+    bool inside = false; /* some other character came before */
+    for (size_t p = 0; p < piece->n;
+         p += utf8_length((unsigned char)piece->text[p])) {
+        bool cut = piece->n - p >= s->cut_length &&
+                   memcmp(piece->text + p, s->cut, s->cut_length) == 0;
+        if (cut && inside) {
+            t2g_piece part = piece_slice(piece, begin, p);
+            T2G_TRY(encode_piece(e, &part));
+            begin = p;
+        }
+        inside = !cut;
+    }
+    t2g_piece part = piece_slice(piece, begin, piece->n);
+    return encode_piece(e, &part);
+}
+
+typedef t2g_status open_fn(struct t2g_encoder *e, const t2g_piece *open);
 
 /* Emits the tokens of the set that occur in text; what is between goes on. */
-static t2g_status split_added(encoder *e, const t2g_added_set *set,
+static t2g_status split_added(struct t2g_encoder *e, const t2g_added_set *set,
                               const t2g_piece *text, open_fn *go_on)
 {
-    const t2g_vocabulary *v = &e->t->vocabulary;
-    t2g_added_scan scan = {0, 0};
+    t2g_added_scan scan = {.no_special = e->no_special, .input = e->input};
     t2g_added_match m;
-    while (t2g_added_next(set, v, text->text, text->n, e->no_special, &scan,
-                          &m)) {
+    while (t2g_added_next(set, &e->t->vocabulary, text, &scan, &m)) {
         if (m.begin > scan.taken) {
             t2g_piece open = piece_slice(text, scan.taken, m.begin);
             T2G_TRY(go_on(e, &open));
@@ -80,97 +238,97 @@ static t2g_status split_added(encoder *e, const t2g_added_set *set,
                                  piece_end(text, m.end)));
         scan.taken = m.end;
     }
-    if (scan.taken == text->n)
+    if (scan.taken >= text->n)
         return T2G_OK;
     t2g_piece open = piece_slice(text, scan.taken, text->n);
     return go_on(e, &open);
 }
 
-static t2g_status encode_normalized(encoder *e, const t2g_piece *open)
+static t2g_status encode_normalized(struct t2g_encoder *e,
+                                    const t2g_piece *open)
 {
-    return t2g_pretokenize(&e->t->pre_tokenizer, open, encode_piece, e);
+    return t2g_pretokenize(&e->t->pre_tokenizer, open, &e->pretokenize,
+                           encode_pieces, e);
 }
 
-static t2g_status encode_open(encoder *e, const t2g_piece *open)
+static t2g_status encode_open(struct t2g_encoder *e, const t2g_piece *open)
 {
-    t2g_piece text = *open;
-    if (e->t->nfc)
-        T2G_TRY(t2g_normalize_nfc(open, &text, &e->normalized));
+    t2g_piece text;
+    T2G_TRY(t2g_normalize(&e->t->normalizer, open, &text, &e->normalize));
     return split_added(e, &e->t->normalized, &text, encode_normalized);
-}
-
-/* --- post-processor ------------------------------------------------------ */
-
-/* Whether trimming takes the character at p. Tokens of the model spell text in
- * byte symbols, of which only that of the space counts, and may begin and end
- * inside a character; added tokens are plain text. */
-static bool is_trimmed(const unsigned char *s, size_t p, bool added)
-{
-    if (!added)
-        return s[p] == ' ';
-    uint32_t code = utf8_decode(s + p);
-    return unicode_class(code) & CLASS_SPACE || code == t2g_byte_symbol(' ');
-}
-
-/* Takes the whitespace at both ends of a token out of its range: [HF]
- * process_offsets. One space in front of the first token stays when it may be
- * the one that the pre-tokenizer adds. Where such a space stands for no byte of
- * the text nothing is taken; the reference takes the next character then. */
-static void trim(const t2g_tokenizer *t, const char *text, t2g_encoding *e,
-                 size_t first, size_t i)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    bool added = t->vocabulary.token[e->id[i]].flags & TOKEN_ADDED;
-    size_t *range = e->offset + 2 * i, begin = range[0], end = range[1];
-    size_t leading = 0;
-
-    for (; begin < end && is_trimmed(s, begin, added); leading++)
-        begin += utf8_length(s[begin]);
-    if (leading == 1 && t->keeps_first_space && (i == first || range[0] == 0))
-        begin = range[0];
-    while (begin < end && is_trimmed(s, utf8_before(s, end), added))
-        end = utf8_before(s, end);
-    range[0] = begin;
-    range[1] = end;
-}
-
-static t2g_status emit_template(t2g_encoding *out, const t2g_id_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        T2G_TRY(t2g_encoding_add(out, list->id[i], 0, 0));
-    return T2G_OK;
 }
 
 /* --- the whole ----------------------------------------------------------- */
 
-static t2g_status encode_all(encoder *e, const char *text, size_t n,
-                             bool with_template)
+/* The text as a piece of UTF-8. */
+static t2g_status open_text(struct t2g_encoder *e, const char *text, size_t n,
+                            unsigned flags, t2g_piece *out)
 {
-    const t2g_tokenizer *t = e->t;
-    if (with_template)
-        T2G_TRY(emit_template(e->out, &t->before));
-    size_t first = e->out->count;
-    t2g_piece whole = {text, n, 0, NULL};
-    T2G_TRY(split_added(e, &t->raw, &whole, encode_open));
-    if (t->trim_offsets)
-        for (size_t i = first; i < e->out->count; i++)
-            trim(t, text, e->out, first, i);
-    return with_template ? emit_template(e->out, &t->after) : T2G_OK;
+    size_t valid = t2g_utf8_invalid(text, n);
+    *out = (t2g_piece){text, n, 0, NULL};
+    if (valid == n)
+        return T2G_OK;
+    if (flags & T2G_ENCODE_REPLACE)
+        return t2g_rewrite_invalid(out, out, &e->replaced);
+    return t2g_fail(T2G_ERR_FORMAT, "byte %zu of the text, 0x%02X, is not "
+                    "UTF-8", valid, (unsigned char)text[valid]);
+}
+
+static t2g_status encode_part(struct t2g_encoder *e, const char *text, size_t n,
+                              unsigned flags, t2g_encoding *part)
+{
+    t2g_piece whole;
+    part->count = 0;
+    e->out = part;
+    T2G_TRY(open_text(e, text, n, flags, &whole));
+    T2G_TRY(split_added(e, &e->t->raw, &whole, encode_open));
+    t2g_trim_offsets(e->t, text, n, part);
+    return T2G_OK;
+}
+
+typedef struct input {
+    const char *text;
+    size_t n;
+    const uint8_t *from_user;
+} input;
+
+/* Of one text, or (second not NULL) of two. */
+static t2g_status encode(const t2g_tokenizer *t, const input *first,
+                         const input *second, unsigned flags,
+                         t2g_encoding *out)
+{
+    size_t count = out->count;
+    T2G_TRY(prepare(out, t, flags, first->from_user));
+    struct t2g_encoder *e = out->encoder;
+    t2g_status s = encode_part(e, first->text, first->n, flags, &e->part[0]);
+    if (s == T2G_OK && second)
+        s = encode_part(e, second->text, second->n, flags, &e->part[1]);
+    if (s == T2G_OK)
+        s = t2g_post_process(t, &e->part[0], second ? &e->part[1] : NULL, flags,
+                             out);
+    if (s != T2G_OK)
+        out->count = count;
+    return s;
 }
 
 t2g_status t2g_tokenizer_encode(const t2g_tokenizer *t, const char *text,
                                 size_t n, unsigned flags, t2g_encoding *out)
 {
-    size_t valid = t2g_utf8_invalid(text, n), count = out->count;
-    if (valid < n)
-        return t2g_fail(T2G_ERR_FORMAT, "byte %zu of the text, 0x%02X, is not "
-                        "UTF-8", valid, (unsigned char)text[valid]);
-    encoder e = {.t = t, .no_special = flags & T2G_ENCODE_NO_SPECIAL,
-                 .out = out};
-    t2g_status s = encode_all(&e, text, n, flags & T2G_ENCODE_TEMPLATE);
-    if (s != T2G_OK)
-        out->count = count;
-    t2g_bpe_free(&e.bpe);
-    t2g_normalized_free(&e.normalized);
-    return s;
+    return encode(t, &(input){text, n, NULL}, NULL, flags, out);
+}
+
+t2g_status t2g_tokenizer_encode_pair(const t2g_tokenizer *t, const char *first,
+                                     size_t n, const char *second, size_t m,
+                                     unsigned flags, t2g_encoding *out)
+{
+    return encode(t, &(input){first, n, NULL}, &(input){second, m, NULL}, flags,
+                  out);
+}
+
+t2g_status t2g_tokenizer_encode_guarded(const t2g_tokenizer *t,
+                                        const char *text, size_t n,
+                                        const uint8_t *from_user,
+                                        unsigned flags, t2g_encoding *out)
+{
+    return encode(t, &(input){text, n, from_user}, NULL, flags, out);
 }

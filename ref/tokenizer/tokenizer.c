@@ -1,14 +1,21 @@
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tokenizer_private.h"
+#include "unicode.h"
 
 t2g_status t2g_tokenizer_new(t2g_tokenizer **out)
 {
+    static atomic_uint_fast64_t serial;
     t2g_tokenizer *t = t2g_calloc(1, sizeof *t);
     *out = t;
     if (!t)
         return T2G_ERR_MEMORY;
+    t->serial = atomic_fetch_add(&serial, 1) + 1;
     t->bos = t->eos = t->pad = t->largest_added = T2G_NO_TOKEN;
+    t->spelling.unk = T2G_NO_TOKEN;
     t->max_length = 1e30; /* what Hugging Face writes for no limit */
     t->parts = json_object();
     if (t->parts)
@@ -18,20 +25,56 @@ t2g_status t2g_tokenizer_new(t2g_tokenizer **out)
     return t2g_fail(T2G_ERR_MEMORY, "no memory for a tokenizer");
 }
 
+static void free_normalizer(t2g_tokenizer *t)
+{
+    for (size_t i = 0; i < t->normalizer.count; i++)
+        t2g_regex_free(t->normalizer.step[i].regex);
+    t2g_free(t->normalizer.step);
+}
+
 void t2g_tokenizer_free(t2g_tokenizer *t)
 {
     if (!t)
         return;
     t2g_vocabulary_free(&t->vocabulary);
     t2g_merges_free(&t->merges);
-    t2g_free(t->raw.id);
-    t2g_free(t->normalized.id);
-    t2g_free(t->before.id);
-    t2g_free(t->after.id);
+    t2g_free(t->spelling.prefix);
+    t2g_free(t->spelling.suffix);
+    t2g_free(t->spelling.cut);
+    free_normalizer(t);
+    t2g_added_free(&t->raw);
+    t2g_added_free(&t->normalized);
+    t2g_pre_tokenizer_free(&t->pre_tokenizer);
+    t2g_post_processor_free(&t->post);
+    t2g_decoder_free(&t->decoder);
     json_decref(t->parts);
     t2g_free(t->chat_template);
+    t2g_buffer_free(&t->warnings);
     t2g_free(t);
 }
+
+/* --- warnings ------------------------------------------------------------ */
+
+t2g_status t2g_tokenizer_warn(t2g_tokenizer *t, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return t2g_buffer_append(&t->warnings, message, strlen(message) + 1);
+}
+
+void t2g_tokenizer_warnings(const t2g_tokenizer *t,
+                            void (*note)(void *context, const char *message),
+                            void *context)
+{
+    for (size_t i = 0; i < t->warnings.size;
+         i += strlen(t->warnings.data + i) + 1)
+        note(context, t->warnings.data + i);
+}
+
+/* --- added tokens -------------------------------------------------------- */
 
 /* The id a new added token takes: behind the vocabulary, or behind the largest
  * added id once that is not below the vocabulary's count. */
@@ -59,17 +102,159 @@ t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content, size_t n,
     return T2G_OK;
 }
 
-t2g_status t2g_tokenizer_finish(t2g_tokenizer *t)
+/* What an added token is searched as: its content, or that normalized. */
+static t2g_status put_pattern(t2g_tokenizer *t, uint32_t id,
+                              t2g_normalize_scratch *scratch)
+{
+    t2g_token *token = &t->vocabulary.token[id];
+    t2g_piece content = {token_content(&t->vocabulary, id),
+                         token->content_length, 0, NULL};
+    t2g_piece shown = content;
+    if (!(token->flags & TOKEN_NORMALIZED))
+        return t2g_added_put(&t->raw, content.text, content.n, id);
+    T2G_TRY(t2g_normalize(&t->normalizer, &content, &shown, scratch));
+    if (shown.n == 0)
+        return T2G_OK;
+    if (shown.n != content.n || memcmp(shown.text, content.text, shown.n) != 0) {
+        token->flags |= TOKEN_SHOWN;
+        T2G_TRY(t2g_vocabulary_set_bytes(
+            &t->vocabulary, id, shown.text, shown.n,
+            t2g_decoder_is_byte_level(&t->decoder)));
+    }
+    return t2g_added_put(&t->normalized, shown.text, shown.n, id);
+}
+
+static t2g_status put_patterns(t2g_tokenizer *t)
+{
+    t2g_normalize_scratch scratch = {0};
+    t2g_status s = T2G_OK;
+    for (uint32_t id = 0; id < t->vocabulary.size && s == T2G_OK; id++)
+        if (t->vocabulary.token[id].flags & TOKEN_ADDED)
+            s = put_pattern(t, id, &scratch);
+    t2g_normalize_scratch_free(&scratch);
+    t2g_added_sort(&t->raw);
+    t2g_added_sort(&t->normalized);
+    return s;
+}
+
+/* --- bytes of tokens ----------------------------------------------------- */
+
+/* Of a decoder that is not ByteLevel, each token's own share of the text. */
+static t2g_status set_bytes(t2g_tokenizer *t)
+{
+    t2g_vocabulary *v = &t->vocabulary;
+    t2g_buffer text = {0};
+    t2g_status s = T2G_OK;
+    for (uint32_t id = 0; id < v->size && s == T2G_OK; id++) {
+        const t2g_token *token = &v->token[id];
+        if (token->flags == 0 || token->flags & TOKEN_SHOWN)
+            continue;
+        text.size = 0;
+        s = t2g_decoder_token(&t->decoder, token_content(v, id),
+                              token->content_length, &text);
+        if (s == T2G_OK)
+            s = t2g_vocabulary_set_bytes(v, id, text.data ? text.data : "",
+                                         text.size, false);
+    }
+    t2g_buffer_free(&text);
+    return s;
+}
+
+/* --- how the model spells ------------------------------------------------ */
+
+static void find_bytes(t2g_tokenizer *t)
 {
     for (int byte = 0; byte < 256; byte++) {
-        char c = (char)byte;
-        t->byte_id[byte] = t2g_vocabulary_find_bytes(&t->vocabulary, &c, 1);
+        char name[8];
+        size_t n = t->spelling.bytes
+                       ? utf8_encode(name, t2g_byte_symbol((unsigned char)byte))
+                       : (size_t)snprintf(name, sizeof name, "<0x%02X>", byte);
+        int64_t id = t2g_vocabulary_find(&t->vocabulary, name, n);
+        bool model = id != T2G_NO_TOKEN &&
+                     t->vocabulary.token[id].flags & TOKEN_MODEL;
+        t->spelling.byte_id[byte] = model ? id : T2G_NO_TOKEN;
     }
-    T2G_TRY(t2g_added_build(&t->raw, &t->vocabulary,
-                            TOKEN_ADDED | TOKEN_NORMALIZED, TOKEN_ADDED));
-    return t2g_added_build(&t->normalized, &t->vocabulary,
-                           TOKEN_ADDED | TOKEN_NORMALIZED,
-                           TOKEN_ADDED | TOKEN_NORMALIZED);
+}
+
+static bool all_bytes(const t2g_spelling *s)
+{
+    for (int byte = 0; byte < 256; byte++)
+        if (s->byte_id[byte] == T2G_NO_TOKEN)
+            return false;
+    return true;
+}
+
+/* Pieces can stay bytes when mapping them to symbols is the last thing that
+ * happens and the model does nothing else with characters: then the vocabulary
+ * is mapped instead. */
+static void choose_spelling(t2g_tokenizer *t)
+{
+    t2g_pre_tokenizer *p = &t->pre_tokenizer;
+    t2g_spelling *s = &t->spelling;
+    s->bytes = p->count > 0 &&
+               p->step[p->count - 1].kind == STEP_BYTE_SYMBOLS && !s->prefix &&
+               !s->suffix;
+    find_bytes(t);
+    if (s->bytes && (s->unk != T2G_NO_TOKEN || s->byte_fallback) &&
+        !all_bytes(s)) {
+        s->bytes = false;
+        find_bytes(t);
+    }
+    if (s->bytes)
+        p->count--;
+}
+
+/* --- where no merge crosses ---------------------------------------------- */
+
+static const char low_line[] = "\xe2\x96\x81"; /* U+2581, for a space */
+enum { LOW_LINE = sizeof low_line - 1 };
+
+/* Whether it stands behind another character of the token. */
+static bool crosses(const char *s, size_t n)
+{
+    bool inside = false;
+    for (size_t i = 0; i < n;) {
+        bool here = n - i >= LOW_LINE && memcmp(s + i, low_line, LOW_LINE) == 0;
+        if (here && inside)
+            return true;
+        inside = !here;
+        i += utf8_length((unsigned char)s[i]);
+    }
+    return false;
+}
+
+/* Vocabularies of SentencePiece come without a pre-tokenizer, but their merges
+ * rarely cross from one word to the next: then words are encoded one by one. An
+ * unknown character waits for one of the vocabulary, which this must be. */
+static t2g_status find_cut(t2g_tokenizer *t)
+{
+    t2g_spelling *s = &t->spelling;
+    const t2g_vocabulary *v = &t->vocabulary;
+    int64_t id = t2g_vocabulary_find(v, low_line, LOW_LINE);
+    if (s->bytes || s->ignore_merges || s->prefix || s->suffix ||
+        id == T2G_NO_TOKEN || !(v->token[id].flags & TOKEN_MODEL))
+        return T2G_OK;
+    for (size_t i = 0; i < t->merges.count; i++) {
+        const t2g_merge *m = &t->merges.merge[i];
+        if (crosses(token_content(v, m->id), v->token[m->id].content_length))
+            return T2G_OK;
+    }
+    s->cut = t2g_strdup(low_line);
+    s->cut_length = LOW_LINE;
+    return s->cut ? T2G_OK : T2G_ERR_MEMORY;
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+t2g_status t2g_tokenizer_finish(t2g_tokenizer *t)
+{
+    choose_spelling(t);
+    T2G_TRY(put_patterns(t));
+    if (!t2g_decoder_is_byte_level(&t->decoder))
+        T2G_TRY(set_bytes(t));
+    if (t->spelling.bytes && t->spelling.ignore_merges)
+        T2G_TRY(t2g_vocabulary_index_bytes(&t->vocabulary));
+    return find_cut(t);
 }
 
 size_t t2g_tokenizer_size(const t2g_tokenizer *t)

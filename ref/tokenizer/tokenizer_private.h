@@ -4,6 +4,9 @@
 
 #include <jansson.h>
 
+#include "normalize.h"
+#include "piece.h"
+#include "regex.h"
 #include "t2g/tokenizer.h"
 
 /* --- vocabulary ---------------------------------------------------------- */
@@ -16,12 +19,14 @@ enum {
     TOKEN_LSTRIP = 1 << 4,
     TOKEN_RSTRIP = 1 << 5,
     TOKEN_NORMALIZED = 1 << 6,
-    TOKEN_SYMBOLIC = 1 << 7 /* every character is a byte symbol */
+    TOKEN_SYMBOLIC = 1 << 7, /* every character is a byte symbol */
+    TOKEN_SHOWN = 1 << 8 /* an added token that the normalizer changes */
 };
 
-/* Content is the text in the file. Bytes are what the token stands for: each
- * byte symbol mapped to its byte, or the content itself when a character is
- * none. An id without a token has flags 0. */
+/* Content is the text in the file. Bytes are what the token stands for: of a
+ * byte-level tokenizer each byte symbol mapped to its byte, of others what the
+ * decoder makes of one token, or the content itself. An id without a token has
+ * flags 0. */
 typedef struct t2g_token {
     size_t content, bytes; /* where they begin in the vocabulary's text; a NUL
                               follows the content */
@@ -42,7 +47,8 @@ typedef struct t2g_vocabulary {
     size_t size, capacity;
     size_t model_count; /* tokens with TOKEN_MODEL */
     t2g_buffer text;
-    t2g_text_index by_content, by_bytes; /* by_bytes: symbolic, of the model */
+    t2g_text_index by_content;
+    t2g_text_index by_bytes; /* symbolic ones of the model, once indexed */
 } t2g_vocabulary;
 
 /* Ids from here on are refused: a short file cannot ask for gigabytes. */
@@ -66,6 +72,16 @@ T2G_CHECK t2g_status t2g_vocabulary_put(t2g_vocabulary *v, uint32_t id,
 /* The id, or T2G_NO_TOKEN. */
 int64_t t2g_vocabulary_find(const t2g_vocabulary *v, const char *content,
                             size_t n);
+/* Makes room for this many tokens at once. */
+T2G_CHECK t2g_status t2g_vocabulary_reserve(t2g_vocabulary *v, size_t tokens);
+/* Takes a token of the model away; another of its content may follow. */
+void t2g_vocabulary_remove(t2g_vocabulary *v, uint32_t id);
+/* Sets what a token stands for; with `symbols`, of byte symbols mapped. */
+T2G_CHECK t2g_status t2g_vocabulary_set_bytes(t2g_vocabulary *v, uint32_t id,
+                                              const char *text, size_t n,
+                                              bool symbols);
+/* Indexes the tokens of the model for t2g_vocabulary_find_bytes. */
+T2G_CHECK t2g_status t2g_vocabulary_index_bytes(t2g_vocabulary *v);
 /* The token of the model that stands for these bytes, or T2G_NO_TOKEN. */
 int64_t t2g_vocabulary_find_bytes(const t2g_vocabulary *v, const char *bytes,
                                   size_t n);
@@ -73,73 +89,37 @@ void t2g_vocabulary_free(t2g_vocabulary *v);
 
 /* The byte symbol of a byte: one character that prints. */
 uint32_t t2g_byte_symbol(unsigned char byte);
+/* Appends the bytes that the symbols stand for, or, when a character is none,
+ * the text itself. */
+T2G_CHECK t2g_status t2g_append_symbol_bytes(t2g_buffer *out, const char *text,
+                                             size_t n);
 
 /* --- merges -------------------------------------------------------------- */
 
 typedef struct t2g_merge {
-    uint32_t left, right, id; /* id: of the concatenation */
+    uint32_t left, right;
+    uint32_t rank;
+    uint32_t id; /* of the concatenation */
 } t2g_merge;
 
 typedef struct t2g_merges {
     t2g_merge *merge; /* [count], by rank */
     size_t count, capacity;
-    uint32_t *slot; /* rank + 1, 0 = free; open addressing on (left, right) */
+    t2g_merge *slot; /* open addressing on (left, right); copies, so that a
+                        look-up touches one line; id T2G_NO_ID = free */
     size_t slots;
 } t2g_merges;
 
-enum { T2G_NO_MERGE = -1 };
+enum { T2G_NO_ID = UINT32_MAX };
 
+T2G_CHECK t2g_status t2g_merges_reserve(t2g_merges *m, size_t count);
 /* Appends at the next rank; of equal pairs the later rank is found. */
 T2G_CHECK t2g_status t2g_merges_put(t2g_merges *m, uint32_t left,
                                     uint32_t right, uint32_t id);
-/* The rank, or T2G_NO_MERGE. */
-int64_t t2g_merges_find(const t2g_merges *m, uint32_t left, uint32_t right);
+/* The merge of these two, or NULL. */
+const t2g_merge *t2g_merges_find(const t2g_merges *m, uint32_t left,
+                                 uint32_t right);
 void t2g_merges_free(t2g_merges *m);
-
-/* --- pieces -------------------------------------------------------------- */
-
-/* A stretch of text on its way to the model. Byte i stands for the bytes
- * [base + i, base + i + 1) of the original, or, after a step that rewrote it,
- * [origin[2i], origin[2i+1]). */
-typedef struct t2g_piece {
-    const char *text;
-    size_t n;
-    size_t base;
-    const size_t *origin; /* NULL: not rewritten */
-} t2g_piece;
-
-static inline t2g_piece piece_slice(const t2g_piece *p, size_t begin,
-                                    size_t end)
-{
-    return (t2g_piece){p->text + begin, end - begin, p->base + begin,
-                       p->origin ? p->origin + 2 * begin : NULL};
-}
-
-/* Original range of bytes begin..end of a piece, begin < end. */
-static inline size_t piece_begin(const t2g_piece *p, size_t begin)
-{
-    return p->origin ? p->origin[2 * begin] : p->base + begin;
-}
-
-static inline size_t piece_end(const t2g_piece *p, size_t end)
-{
-    return p->origin ? p->origin[2 * end - 1] : p->base + end;
-}
-
-/* --- normalizer ---------------------------------------------------------- */
-
-/* Text rewritten by the normalizer, with its alignment to the original. */
-typedef struct t2g_normalized {
-    t2g_buffer text;
-    size_t *origin;
-    size_t origin_capacity; /* in bytes of text */
-} t2g_normalized;
-
-/* [UAX15] form C with the data of Unicode 9.0. *out is the piece itself when it
- * is in that form, else it points into scratch. */
-T2G_CHECK t2g_status t2g_normalize_nfc(const t2g_piece *in, t2g_piece *out,
-                                       t2g_normalized *scratch);
-void t2g_normalized_free(t2g_normalized *n);
 
 /* --- pre-tokenizer ------------------------------------------------------- */
 
@@ -148,58 +128,88 @@ typedef size_t t2g_matcher(const unsigned char *s, size_t p, size_t n);
 
 /* The matcher that does exactly what this pattern does, or NULL. */
 t2g_matcher *t2g_matcher_of(const char *pattern);
-t2g_matcher t2g_match_gpt2, t2g_match_digit;
+t2g_matcher t2g_match_gpt2, t2g_match_digit, t2g_match_punctuation,
+    t2g_match_space, t2g_match_word;
 
 /* Patterns of the pre-tokenizers that training offers. */
 extern const char t2g_pattern_cl100k[], t2g_pattern_qwen2[];
 
 typedef enum t2g_behavior {
-    BEHAVIOR_ISOLATED,  /* every match and every gap is a piece */
-    BEHAVIOR_REMOVED,   /* only gaps are */
-    BEHAVIOR_CONTIGUOUS /* neighbouring matches are one piece */
+    BEHAVIOR_REMOVED,
+    BEHAVIOR_ISOLATED,
+    BEHAVIOR_MERGED_WITH_PREVIOUS,
+    BEHAVIOR_MERGED_WITH_NEXT,
+    BEHAVIOR_CONTIGUOUS
 } t2g_behavior;
 
-/* One step; the byte mapping of ByteLevel is not one, because our pieces stay
- * bytes and the vocabulary is mapped instead. */
 typedef struct t2g_step {
-    enum { STEP_SPLIT, STEP_PREFIX_SPACE } kind;
-    t2g_matcher *match; /* STEP_SPLIT from here */
+    enum {
+        STEP_SPLIT,
+        STEP_SPACES, /* each space becomes `text` */
+        STEP_PREPEND, /* `text` in front, unless it is there */
+        STEP_BYTE_SYMBOLS /* bytes become the characters that spell them */
+    } kind;
+    t2g_matcher *match; /* what STEP_SPLIT looks for: this, or */
+    t2g_regex *regex;   /* this, or */
+    char *text;         /* this text */
+    size_t length;
     t2g_behavior behavior;
     bool invert; /* matches are gaps and gaps matches */
+    bool first_only; /* STEP_PREPEND: where the original begins */
 } t2g_step;
 
-enum { T2G_STEPS = 8 };
+enum { T2G_STEPS = 16 };
 
 typedef struct t2g_pre_tokenizer {
     t2g_step step[T2G_STEPS];
     size_t count;
-    bool byte_level; /* complete: ByteLevel comes last */
 } t2g_pre_tokenizer;
+
+void t2g_pre_tokenizer_free(t2g_pre_tokenizer *p);
+
+/* Memory of a thread. */
+typedef struct t2g_pretokenize_scratch {
+    t2g_rewritten rewritten[T2G_STEPS]; /* of the steps that rewrite */
+    t2g_regex_scratch *regex;
+} t2g_pretokenize_scratch;
+
+void t2g_pretokenize_scratch_free(t2g_pretokenize_scratch *s);
 
 typedef t2g_status t2g_piece_fn(void *context, const t2g_piece *piece);
 
 /* Runs the steps and hands each piece, never empty, to sink in order. */
 T2G_CHECK t2g_status t2g_pretokenize(const t2g_pre_tokenizer *p,
                                      const t2g_piece *open,
+                                     t2g_pretokenize_scratch *scratch,
                                      t2g_piece_fn *sink, void *context);
 
 /* --- added tokens -------------------------------------------------------- */
 
+typedef struct t2g_pattern {
+    size_t begin, length; /* of the set's text */
+    uint32_t id;
+} t2g_pattern;
+
 /* Contents to look for, sorted, and where each first byte's begin. */
 typedef struct t2g_added_set {
-    uint32_t *id; /* [count] */
-    size_t count;
+    t2g_buffer text;
+    t2g_pattern *pattern; /* [count] */
+    size_t count, capacity;
     size_t first[257];
+    int only; /* the first byte of all, or -1 */
 } t2g_added_set;
 
-/* The added tokens with flags & mask == value. */
-T2G_CHECK t2g_status t2g_added_build(t2g_added_set *set,
-                                     const t2g_vocabulary *v, unsigned mask,
-                                     unsigned value);
+/* Call sort when all are put; equal texts: the later id is found. */
+T2G_CHECK t2g_status t2g_added_put(t2g_added_set *set, const char *text,
+                                   size_t n, uint32_t id);
+void t2g_added_sort(t2g_added_set *set);
+void t2g_added_free(t2g_added_set *set);
 
 /* Where a search is: `searched` is the end of the latest candidate, `taken`
  * that of the latest match, whitespace it stripped included. */
 typedef struct t2g_added_scan {
+    bool no_special;      /* special tokens are plain text, */
+    const uint8_t *input; /* or those of which a byte is set here; or NULL */
     size_t searched, taken;
 } t2g_added_scan;
 
@@ -208,17 +218,15 @@ typedef struct t2g_added_match {
     uint32_t id;
 } t2g_added_match;
 
-/* The next match in text; false when there is none. */
+/* The next match in the piece; false when there is none. */
 bool t2g_added_next(const t2g_added_set *set, const t2g_vocabulary *v,
-                    const char *text, size_t n, bool no_special,
-                    t2g_added_scan *scan, t2g_added_match *match);
+                    const t2g_piece *piece, t2g_added_scan *scan,
+                    t2g_added_match *match);
 
 /* --- byte pair encoding -------------------------------------------------- */
 
-/* A symbol of the piece; merged ones are linked, dead ones have end 0. */
 typedef struct t2g_symbol {
     size_t begin, end; /* bytes of the piece */
-    size_t previous, next;
     uint32_t id;
 } t2g_symbol;
 
@@ -227,48 +235,141 @@ typedef struct t2g_candidate {
     uint32_t rank;
     uint32_t id;
     size_t symbol; /* the left one */
-    size_t end;    /* of the right one */
 } t2g_candidate;
 
+/* Neighbours of a symbol, those merged away being dead. */
+typedef struct t2g_link {
+    size_t previous, next;
+    bool dead;
+} t2g_link;
+
+/* Memory of a thread. */
 typedef struct t2g_bpe {
-    t2g_symbol *symbol;
+    t2g_symbol *symbol; /* the result */
+    size_t capacity;
+    t2g_link *link; /* for words that are long */
     t2g_candidate *heap;
-    size_t capacity; /* in symbols */
-    size_t heap_count;
+    size_t long_capacity, heap_count;
+    t2g_buffer text;
 } t2g_bpe;
 
-enum { T2G_LAST_SYMBOL = 0 }; /* `next` of the last one: nothing follows */
+/* How the model spells a piece. */
+typedef struct t2g_spelling {
+    bool bytes; /* in bytes, byte_id giving their tokens; else characters */
+    int64_t byte_id[256]; /* or the tokens <0xNN>; T2G_NO_TOKEN */
+    bool byte_fallback, fuse_unk, ignore_merges;
+    int64_t unk;
+    char *prefix, *suffix; /* NULL: none */
+    char *cut;      /* no merge crosses the border in front of this character */
+    size_t cut_length;
+} t2g_spelling;
 
-/* Encodes n bytes: *count symbols of scratch->symbol, from 0 along next. */
+/* Encodes n bytes: *count symbols of scratch->symbol. */
 T2G_CHECK t2g_status t2g_bpe_encode(const t2g_tokenizer *t, t2g_bpe *scratch,
-                                    const char *bytes, size_t n,
-                                    size_t *count);
+                                    const char *text, size_t n, size_t *count);
 void t2g_bpe_free(t2g_bpe *scratch);
+/* Only for tests: words from this many symbols on use the heap. */
+enum { T2G_LONG_WORD = 48 };
+
+/* --- post-processor ------------------------------------------------------ */
+
+typedef struct t2g_template_part {
+    enum { PART_FIRST, PART_SECOND, PART_SPECIAL } kind;
+    uint32_t type_id;
+    uint32_t id; /* PART_SPECIAL */
+} t2g_template_part;
+
+typedef struct t2g_template {
+    t2g_template_part *part;
+    size_t count, capacity;
+} t2g_template;
+
+T2G_CHECK t2g_status t2g_template_put(t2g_template *m, t2g_template_part part);
+
+typedef struct t2g_truncation {
+    bool on, left;
+    enum { LONGEST_FIRST, ONLY_FIRST, ONLY_SECOND } strategy;
+    size_t max_length;
+} t2g_truncation;
+
+typedef struct t2g_padding {
+    bool on, left;
+    size_t fixed; /* 0: the longest of a batch, so of one text its own */
+    size_t multiple;
+    uint32_t id, type_id;
+} t2g_padding;
+
+typedef struct t2g_post_processor {
+    bool trim_offsets, prefix_space; /* of ByteLevel or RoBERTa */
+    bool has_template;
+    t2g_template single, pair;
+    t2g_truncation truncation;
+    t2g_padding padding;
+} t2g_post_processor;
+
+void t2g_post_processor_free(t2g_post_processor *p);
+
+/* Takes whitespace out of the offsets of the tokens of a text, if the tokenizer
+ * does. */
+void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
+                      t2g_encoding *e);
+/* Truncates, joins, pads and appends to out; second may be NULL. */
+T2G_CHECK t2g_status t2g_post_process(const t2g_tokenizer *t,
+                                      const t2g_encoding *first,
+                                      const t2g_encoding *second,
+                                      unsigned flags, t2g_encoding *out);
+
+/* --- decoder ------------------------------------------------------------- */
+
+typedef struct t2g_decoder_step {
+    enum {
+        DECODE_BYTE_LEVEL, DECODE_REPLACE, DECODE_BYTE_FALLBACK, DECODE_FUSE,
+        DECODE_STRIP, DECODE_METASPACE, DECODE_WORDPIECE, DECODE_BPE
+    } kind;
+    char *text; /* what is looked for: pattern, content, prefix, suffix; NULL:
+                   the regex */
+    size_t length;
+    t2g_regex *regex;
+    char *by; /* DECODE_REPLACE */
+    size_t by_length;
+    size_t start, stop; /* DECODE_STRIP */
+    bool flag; /* DECODE_WORDPIECE: cleanup; DECODE_METASPACE: the first token
+                  keeps its space */
+} t2g_decoder_step;
+
+typedef struct t2g_decoder {
+    t2g_decoder_step *step;
+    size_t count;
+    bool present; /* without one tokens are joined by spaces */
+} t2g_decoder;
+
+void t2g_decoder_free(t2g_decoder *d);
+/* True if it is nothing but ByteLevel. */
+bool t2g_decoder_is_byte_level(const t2g_decoder *d);
+/* Appends what one token of this content stands for by itself. */
+T2G_CHECK t2g_status t2g_decoder_token(const t2g_decoder *d,
+                                       const char *content, size_t n,
+                                       t2g_buffer *out);
 
 /* --- the tokenizer ------------------------------------------------------- */
 
-typedef struct t2g_id_list {
-    uint32_t *id;
-    size_t count;
-} t2g_id_list;
-
 struct t2g_tokenizer {
+    uint64_t serial; /* of all that were ever made: encoders remember whose
+                        words they keep */
     t2g_vocabulary vocabulary;
     t2g_merges merges;
-    int64_t byte_id[256]; /* T2G_NO_TOKEN: such bytes are dropped */
-    bool ignore_merges;
-    bool nfc; /* the only normalizer so far */
+    t2g_spelling spelling;
+    t2g_normalizer normalizer;
     t2g_added_set raw, normalized; /* looked for before and after it */
     t2g_pre_tokenizer pre_tokenizer;
-    bool trim_offsets;          /* ByteLevel as post-processor */
-    bool keeps_first_space;     /* its add_prefix_space */
-    bool has_template;          /* TemplateProcessing, and its specials */
-    t2g_id_list before, after;
+    t2g_post_processor post;
+    t2g_decoder decoder;
     json_t *parts; /* the components and model options, as they are written */
     int64_t largest_added;
     int64_t bos, eos, pad;
     char *chat_template;
     double max_length; /* model_max_length */
+    t2g_buffer warnings; /* each with its NUL */
 };
 
 /* An empty one, for the reader and the trainer to fill. */
@@ -277,14 +378,20 @@ T2G_CHECK t2g_status t2g_tokenizer_new(t2g_tokenizer **t);
  * content keeps the id it has, else takes the next free one. */
 T2G_CHECK t2g_status t2g_tokenizer_add(t2g_tokenizer *t, const char *content,
                                        size_t n, unsigned flags);
+/* Keeps a message for t2g_tokenizer_warnings. */
+T2G_CHECK t2g_status t2g_tokenizer_warn(t2g_tokenizer *t, const char *format,
+                                        ...) T2G_PRINTF(2, 3);
 /* Builds what encoding looks things up in. */
 T2G_CHECK t2g_status t2g_tokenizer_finish(t2g_tokenizer *t);
 /* Reads the options of a model object, after its vocabulary. In ref/files. */
 T2G_CHECK t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t,
                                                      const char *file,
                                                      const json_t *model);
-/* Sets the components from the members normalizer, pre_tokenizer,
- * post_processor, decoder of root; messages begin with file. In ref/files. */
+/* Appends the whole as tokenizer.json: pretty, or compact. In ref/files. */
+T2G_CHECK t2g_status t2g_tokenizer_print(const t2g_tokenizer *t, bool pretty,
+                                         t2g_buffer *out);
+/* Sets the components from the members truncation, padding, normalizer,
+ * pre_tokenizer, post_processor, decoder of root; messages begin with file. In ref/files. */
 T2G_CHECK t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t,
                                                   const json_t *root,
                                                   const char *file);

@@ -50,6 +50,15 @@ static bool symbols_to_bytes(const char *content, size_t n, char *bytes,
     return true;
 }
 
+t2g_status t2g_append_symbol_bytes(t2g_buffer *out, const char *text, size_t n)
+{
+    size_t begin = out->size, length;
+    T2G_TRY(t2g_buffer_append(out, text, n));
+    if (n > 0 && symbols_to_bytes(text, n, out->data + begin, &length))
+        out->size = begin + length;
+    return T2G_OK;
+}
+
 /* --- index of texts ------------------------------------------------------ */
 
 typedef enum key_kind { KEY_CONTENT, KEY_BYTES } key_kind;
@@ -76,14 +85,10 @@ static size_t find_slot(const t2g_vocabulary *v, const t2g_text_index *index,
     return i;
 }
 
-/* Keeps the table at most half full. */
-static t2g_status grow_index(const t2g_vocabulary *v, t2g_text_index *index,
-                             key_kind kind)
+static t2g_status resize_index(const t2g_vocabulary *v, t2g_text_index *index,
+                               key_kind kind, size_t capacity)
 {
-    if (2 * (index->used + 1) <= index->capacity)
-        return T2G_OK;
-    t2g_text_index larger = {.used = index->used};
-    larger.capacity = index->capacity ? 2 * index->capacity : 1024;
+    t2g_text_index larger = {.used = index->used, .capacity = capacity};
     larger.slot = t2g_calloc(larger.capacity, sizeof *larger.slot);
     if (!larger.slot)
         return T2G_ERR_MEMORY;
@@ -97,6 +102,18 @@ static t2g_status grow_index(const t2g_vocabulary *v, t2g_text_index *index,
     t2g_free(index->slot);
     *index = larger;
     return T2G_OK;
+}
+
+/* Keeps the table at most half full with `more` keys. */
+static t2g_status grow_index(const t2g_vocabulary *v, t2g_text_index *index,
+                             key_kind kind, size_t more)
+{
+    size_t capacity = index->capacity ? index->capacity : 1024;
+    while (2 * (index->used + more) > capacity)
+        capacity *= 2;
+    return capacity == index->capacity
+               ? T2G_OK
+               : resize_index(v, index, kind, capacity);
 }
 
 /* Call grow_index first. */
@@ -163,6 +180,15 @@ static t2g_status store_text(t2g_vocabulary *v, t2g_token *token,
     return T2G_OK;
 }
 
+t2g_status t2g_vocabulary_reserve(t2g_vocabulary *v, size_t tokens)
+{
+    if (tokens > T2G_ID_LIMIT)
+        tokens = T2G_ID_LIMIT;
+    if (tokens > 0)
+        T2G_TRY(reserve_id(v, (uint32_t)(tokens - 1)));
+    return grow_index(v, &v->by_content, KEY_CONTENT, tokens);
+}
+
 t2g_status t2g_vocabulary_put(t2g_vocabulary *v, uint32_t id,
                               const char *content, size_t n, unsigned flags)
 {
@@ -175,18 +201,62 @@ t2g_status t2g_vocabulary_put(t2g_vocabulary *v, uint32_t id,
                         "already", id, (int)n, content,
                         (int)v->token[id].content_length,
                         token_content(v, id));
-    T2G_TRY(grow_index(v, &v->by_content, KEY_CONTENT));
-    T2G_TRY(grow_index(v, &v->by_bytes, KEY_BYTES));
+    T2G_TRY(grow_index(v, &v->by_content, KEY_CONTENT, 1));
     T2G_TRY(store_text(v, &token, content, n));
     v->token[id] = token;
     if (id >= v->size)
         v->size = (size_t)id + 1;
     insert(v, &v->by_content, KEY_CONTENT, id);
-    if (flags & TOKEN_MODEL) {
-        v->model_count++;
-        if (token.flags & TOKEN_SYMBOLIC)
-            insert(v, &v->by_bytes, KEY_BYTES, id);
+    v->model_count += (flags & TOKEN_MODEL) != 0;
+    return T2G_OK;
+}
+
+/* Closes the gap that a key leaves in its run of slots. */
+static void erase(const t2g_vocabulary *v, t2g_text_index *index,
+                  key_kind kind, uint32_t id)
+{
+    size_t mask = index->capacity - 1, n;
+    const char *key = key_of(v, kind, id, &n);
+    size_t hole = find_slot(v, index, kind, key, n);
+    index->slot[hole] = 0;
+    index->used--;
+    for (size_t i = (hole + 1) & mask; index->slot[i] != 0;
+         i = (i + 1) & mask) {
+        uint32_t moved = index->slot[i];
+        index->slot[i] = 0;
+        key = key_of(v, kind, moved - 1, &n);
+        index->slot[find_slot(v, index, kind, key, n)] = moved;
     }
+}
+
+void t2g_vocabulary_remove(t2g_vocabulary *v, uint32_t id)
+{
+    erase(v, &v->by_content, KEY_CONTENT, id);
+    v->token[id].flags = 0;
+    v->model_count--;
+}
+
+t2g_status t2g_vocabulary_set_bytes(t2g_vocabulary *v, uint32_t id,
+                                    const char *text, size_t n, bool symbols)
+{
+    size_t begin = v->text.size;
+    if (n > UINT32_MAX)
+        return t2g_fail(T2G_ERR_FORMAT, "a token of %zu bytes", n);
+    T2G_TRY(symbols ? t2g_append_symbol_bytes(&v->text, text, n)
+                    : t2g_buffer_append(&v->text, text, n));
+    n = v->text.size - begin;
+    v->token[id].bytes = begin;
+    v->token[id].bytes_length = (uint32_t)n;
+    return T2G_OK;
+}
+
+t2g_status t2g_vocabulary_index_bytes(t2g_vocabulary *v)
+{
+    const unsigned wanted = TOKEN_MODEL | TOKEN_SYMBOLIC;
+    T2G_TRY(grow_index(v, &v->by_bytes, KEY_BYTES, v->model_count));
+    for (uint32_t id = 0; id < v->size; id++)
+        if ((v->token[id].flags & wanted) == wanted)
+            insert(v, &v->by_bytes, KEY_BYTES, id);
     return T2G_OK;
 }
 
@@ -212,37 +282,40 @@ void t2g_vocabulary_free(t2g_vocabulary *v)
 
 /* --- merges -------------------------------------------------------------- */
 
+/* The slot that holds this pair, or the free one where it belongs. */
 static size_t find_pair(const t2g_merges *m, uint32_t left, uint32_t right)
 {
     uint64_t pair = (uint64_t)left << 32 | right;
-    size_t i = XXH3_64bits(&pair, sizeof pair) & (m->slots - 1);
-    for (; m->slot[i] != 0; i = (i + 1) & (m->slots - 1)) {
-        const t2g_merge *merge = &m->merge[m->slot[i] - 1];
-        if (merge->left == left && merge->right == right)
+    uint64_t hash = pair * UINT64_C(0x9e3779b97f4a7c15);
+    size_t i = (size_t)(hash ^ hash >> 32) & (m->slots - 1);
+    for (; m->slot[i].id != T2G_NO_ID; i = (i + 1) & (m->slots - 1))
+        if (m->slot[i].left == left && m->slot[i].right == right)
             break;
-    }
     return i;
 }
 
-static t2g_status grow_merges(t2g_merges *m)
+t2g_status t2g_merges_reserve(t2g_merges *m, size_t count)
 {
-    if (m->count < m->capacity)
+    if (count <= m->capacity)
         return T2G_OK;
-    size_t capacity = m->capacity ? 2 * m->capacity : 1024;
+    size_t capacity = 1024;
+    while (capacity < count)
+        capacity *= 2;
     t2g_merge *merge = t2g_regrow(m->merge, m->count, capacity, sizeof *merge);
     if (!merge)
         return T2G_ERR_MEMORY;
     m->merge = merge;
-    uint32_t *slot = t2g_calloc(2 * capacity, sizeof *slot);
+    t2g_merge *slot = t2g_calloc(2 * capacity, sizeof *slot);
     if (!slot)
         return T2G_ERR_MEMORY;
     t2g_free(m->slot);
     m->slot = slot;
     m->slots = 2 * capacity;
     m->capacity = capacity;
+    for (size_t i = 0; i < m->slots; i++)
+        slot[i].id = T2G_NO_ID;
     for (size_t rank = 0; rank < m->count; rank++)
-        m->slot[find_pair(m, merge[rank].left, merge[rank].right)] =
-            (uint32_t)rank + 1;
+        slot[find_pair(m, merge[rank].left, merge[rank].right)] = merge[rank];
     return T2G_OK;
 }
 
@@ -251,17 +324,20 @@ t2g_status t2g_merges_put(t2g_merges *m, uint32_t left, uint32_t right,
 {
     if (m->count >= INT32_MAX)
         return t2g_fail(T2G_ERR_FORMAT, "more than %d merges", INT32_MAX);
-    T2G_TRY(grow_merges(m));
-    m->slot[find_pair(m, left, right)] = (uint32_t)m->count + 1;
-    m->merge[m->count++] = (t2g_merge){left, right, id};
+    T2G_TRY(t2g_merges_reserve(m, m->count + 1));
+    t2g_merge merge = {left, right, (uint32_t)m->count, id};
+    m->slot[find_pair(m, left, right)] = merge;
+    m->merge[m->count++] = merge;
     return T2G_OK;
 }
 
-int64_t t2g_merges_find(const t2g_merges *m, uint32_t left, uint32_t right)
+const t2g_merge *t2g_merges_find(const t2g_merges *m, uint32_t left,
+                                 uint32_t right)
 {
     if (m->slots == 0)
-        return T2G_NO_MERGE;
-    return (int64_t)m->slot[find_pair(m, left, right)] - 1;
+        return NULL;
+    const t2g_merge *merge = &m->slot[find_pair(m, left, right)];
+    return merge->id == T2G_NO_ID ? NULL : merge;
 }
 
 void t2g_merges_free(t2g_merges *m)
