@@ -2,7 +2,7 @@
  * encoding, post-processor. [HF] tokenizers, in its order. */
 #include <string.h>
 
-#include "tokenizer_private.h"
+#include "normalize.h"
 #include "t2g/files.h"
 #include "unicode.h"
 
@@ -11,7 +11,7 @@ typedef struct encoder {
     bool no_special;
     t2g_encoding *out;
     t2g_bpe bpe;
-    t2g_normalized normalized;
+    t2g_normalize_scratch normalized;
 } encoder;
 
 /* --- output -------------------------------------------------------------- */
@@ -93,9 +93,10 @@ static t2g_status encode_normalized(encoder *e, const t2g_piece *open)
 
 static t2g_status encode_open(encoder *e, const t2g_piece *open)
 {
+    static const t2g_normalizer_step nfc = {.kind = NORMALIZE_NFC};
     t2g_piece text = *open;
     if (e->t->nfc)
-        T2G_TRY(t2g_normalize_nfc(open, &text, &e->normalized));
+        T2G_TRY(t2g_normalize_step(&nfc, open, &text, &e->normalized));
     return split_added(e, &e->t->normalized, &text, encode_normalized);
 }
 
@@ -171,6 +172,6 @@ t2g_status t2g_tokenizer_encode(const t2g_tokenizer *t, const char *text,
     if (s != T2G_OK)
         out->count = count;
     t2g_bpe_free(&e.bpe);
-    t2g_normalized_free(&e.normalized);
+    t2g_normalize_scratch_free(&e.normalized);
     return s;
 }

@@ -30,13 +30,14 @@ typedef struct t2g_rewrite {
     size_t n;      /* bytes written */
 } t2g_rewrite;
 
-/* Text comes out as the old piece as soon as one rewrite needs more than
- * T2G_GROWTH times the bytes it began with: a short file cannot ask for
- * gigabytes. */
+/* Rewriting fails when it makes more than T2G_GROWTH times the bytes it began
+ * with, a megabyte at least: a short file cannot ask for gigabytes. */
 enum { T2G_GROWTH = 256, T2G_GROWTH_LEAST = 1 << 20 };
 
-/* `in` must not lie in `to`. */
+/* `in` stays and does not lie in `to`. */
 t2g_rewrite t2g_rewrite_begin(const t2g_piece *in, t2g_rewritten *to);
+/* Where the next character, which must exist, ends. */
+size_t t2g_rewrite_next(const t2g_rewrite *r);
 /* Copies what comes before the byte `end`; each byte keeps its own range. */
 T2G_CHECK t2g_status t2g_rewrite_keep(t2g_rewrite *r, size_t end);
 /* code takes the place and the range of the next character; where it is that
@@ -69,6 +70,14 @@ typedef struct t2g_form_scratch {
     size_t capacity;
 } t2g_form_scratch;
 
+/* Where the first character that the form may change is, or the end. */
+size_t t2g_form_seek(t2g_form form, const t2g_piece *in);
+/* Writes the piece that r reads in that form, but for an end that it leaves
+ * alone. */
+T2G_CHECK t2g_status t2g_form_rewrite(t2g_form form, t2g_rewrite *r,
+                                      t2g_form_scratch *scratch);
+void t2g_form_scratch_free(t2g_form_scratch *scratch);
+
 /* --- normalizers --------------------------------------------------------- */
 
 typedef enum t2g_normalizer_kind {
@@ -86,12 +95,13 @@ typedef enum t2g_normalizer_kind {
     NORMALIZE_BERT           /* clean_text ... lowercase */
 } t2g_normalizer_kind;
 
-/* The first match in s at or after `from`; false when there is none. */
+/* The first match in s, from <= *begin <= *end <= n; false when there is none.
+ * Matches begin and end between characters. */
 typedef bool t2g_find_fn(void *regex, const char *s, size_t n, size_t from,
                          size_t *begin, size_t *end);
 
 typedef struct t2g_text {
-    const char *data; /* UTF-8; NULL if n is 0 and nobody cares */
+    const char *data; /* UTF-8 */
     size_t n;
 } t2g_text;
 
@@ -117,7 +127,9 @@ typedef struct t2g_normalizer {
  * writes. Start from {0}; used again and again, it grows only. */
 typedef struct t2g_normalize_scratch {
     t2g_rewritten text[2];
-    size_t turn; /* the one to write next */
+    size_t turn;  /* the one to write next */
+    size_t start; /* as in t2g_rewrite, of what the first step got */
+    size_t limit;
     t2g_form_scratch form;
     size_t *border; /* of a literal pattern: [Knuth-Morris-Pratt] */
     size_t borders;

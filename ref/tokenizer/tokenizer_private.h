@@ -126,21 +126,6 @@ static inline size_t piece_end(const t2g_piece *p, size_t end)
     return p->origin ? p->origin[2 * end - 1] : p->base + end;
 }
 
-/* --- normalizer ---------------------------------------------------------- */
-
-/* Text rewritten by the normalizer, with its alignment to the original. */
-typedef struct t2g_normalized {
-    t2g_buffer text;
-    size_t *origin;
-    size_t origin_capacity; /* in bytes of text */
-} t2g_normalized;
-
-/* [UAX15] form C with the data of Unicode 9.0. *out is the piece itself when it
- * is in that form, else it points into scratch. */
-T2G_CHECK t2g_status t2g_normalize_nfc(const t2g_piece *in, t2g_piece *out,
-                                       t2g_normalized *scratch);
-void t2g_normalized_free(t2g_normalized *n);
-
 /* --- pre-tokenizer ------------------------------------------------------- */
 
 /* End of the match that begins at p < n, or p if there is none. s is UTF-8. */

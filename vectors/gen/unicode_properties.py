@@ -17,7 +17,7 @@ import sys
 import unicodedata2
 from fontTools.unicodedata import script
 
-from unicode_tables import ALPHABETIC_SYMBOLS, WHITE_SPACE
+from unicode_tables import ALPHABETIC_SYMBOLS, WHITE_SPACE, filled
 
 OUTPUT = (pathlib.Path(__file__).parents[2]
           / "ref/tokenizer/unicode_properties.c")
@@ -68,17 +68,6 @@ def check(path, found):
         if runs != reference:
             sys.exit(f"{name}: differs")
         print(f"{name}: {len(runs)} ranges agree")
-
-
-def filled(items):
-    """Lines of at most 80 columns."""
-    line = "   "
-    for item in items:
-        if len(line) + len(item) + 2 > 80:
-            yield line
-            line = "   "
-        line += f" {item},"
-    yield line
 
 
 def write(found):
