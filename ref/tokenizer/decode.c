@@ -131,23 +131,18 @@ static t2g_status replace_text(t2g_buffer *out, view v, const char *what,
 static t2g_status replace_regex(t2g_buffer *out, view v, const t2g_regex *regex,
                                 t2g_regex_scratch *scratch, view by)
 {
+    t2g_regex_walk walk = {0};
     size_t done = 0, begin, end;
     bool found;
-    for (size_t from = 0; from <= v.n;) {
-        T2G_TRY(t2g_regex_next(regex, scratch, v.s, v.n, from, &found, &begin,
-                               &end));
+    for (;;) {
+        T2G_TRY(t2g_regex_walk_next(regex, scratch, v.s, v.n, &walk, &found,
+                                    &begin, &end));
         if (!found)
-            break;
-        from = end > begin  ? end
-               : end == v.n ? end + 1
-                            : end + utf8_length((unsigned char)v.s[end]);
-        if (begin == end && begin == done && done > 0)
-            continue;
+            return t2g_buffer_append(out, v.s + done, v.n - done);
         T2G_TRY(t2g_buffer_append(out, v.s + done, begin - done));
         T2G_TRY(append(out, by));
         done = end;
     }
-    return t2g_buffer_append(out, v.s + done, v.n - done);
 }
 
 static t2g_status replace(const t2g_decoder_step *d, t2g_regex_scratch *scratch,

@@ -49,7 +49,7 @@ struct t2g_encoder {
     t2g_bpe bpe;
     t2g_normalize_scratch normalize;
     t2g_pretokenize_scratch pretokenize;
-    t2g_rewriting replaced;
+    t2g_rewritten replaced;
     t2g_encoding part[2]; /* before post-processing */
 
     /* of the text in hand */
@@ -67,7 +67,7 @@ static void free_encoder(struct t2g_encoder *e)
     t2g_bpe_free(&e->bpe);
     t2g_normalize_scratch_free(&e->normalize);
     t2g_pretokenize_scratch_free(&e->pretokenize);
-    t2g_rewriting_free(&e->replaced);
+    t2g_rewritten_free(&e->replaced);
     t2g_encoding_free(&e->part[0]);
     t2g_encoding_free(&e->part[1]);
     t2g_free(e);

@@ -280,6 +280,23 @@ size_t t2g_match_digit(const unsigned char *s, size_t p, size_t n)
     return class_at(s, p, n) & CLASS_DIGIT ? skip(s, p) : p;
 }
 
+size_t t2g_match_punctuation(const unsigned char *s, size_t p, size_t n)
+{
+    return class_at(s, p, n) & CLASS_PUNCTUATION ? skip(s, p) : p;
+}
+
+size_t t2g_match_space(const unsigned char *s, size_t p, size_t n)
+{
+    return class_at(s, p, n) & CLASS_SPACE ? skip(s, p) : p;
+}
+
+/* \w+|[^\w\s]+ */
+size_t t2g_match_word(const unsigned char *s, size_t p, size_t n)
+{
+    size_t end = run(s, p, n, CLASS_WORD);
+    return end > p ? end : run_outside(s, p, n, CLASS_WORD | CLASS_SPACE);
+}
+
 /* --- the patterns as they stand in files --------------------------------- */
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"

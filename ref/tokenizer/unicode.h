@@ -1,5 +1,5 @@
-/* Character classes of Unicode 16.0, the data of form C, and walking through
- * valid UTF-8. */
+/* Character classes of Unicode 16.0, lower case, the data of the normalization
+ * forms, and walking through valid UTF-8. */
 #ifndef T2G_TOKENIZER_UNICODE_H
 #define T2G_TOKENIZER_UNICODE_H
 
@@ -20,14 +20,34 @@ enum {
     CLASS_SPACE = 1 << 9,  /* White_Space: \s */
     CLASS_WORD = 1 << 10,  /* \w of the Rust regex crate */
     CLASS_DIGIT = 1 << 11, /* Rust's char::is_numeric, Unicode 17.0 */
-    CLASS_NFC = 1 << 12,   /* form C may change it or its neighbours */
+    CLASS_NFC = 1 << 12,   /* the form may change it or its neighbours */
+    CLASS_NFD = 1 << 13,
+    CLASS_NFKC = 1 << 14,
+    CLASS_NFKD = 1 << 15,
+    CLASS_UPPER = 1 << 16, /* its lower case is another, Unicode 17.0 */
+    CLASS_PUNCTUATION = 1 << 17,  /* Punctuation of [HF], Unicode 8.0 */
+    CLASS_ACCENT = 1 << 18,       /* StripAccents: marks of Unicode 9.0 */
+    CLASS_BERT_ACCENT = 1 << 19,  /* BertNormalizer: nonspacing marks of 8.0 */
+    CLASS_BERT_CONTROL = 1 << 20, /* what it cleans away, of 8.0 */
     CLASS_L = CLASS_LU | CLASS_LL | CLASS_LT | CLASS_LM | CLASS_LO
 };
 
-enum { T2G_UNICODE_BLOCK = 128 };
+enum { T2G_UNICODE_BLOCK = 256 };
 
-extern const uint16_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
-extern const uint16_t t2g_unicode_classes[][T2G_UNICODE_BLOCK];
+extern const uint8_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
+extern const uint8_t t2g_unicode_kind[][T2G_UNICODE_BLOCK];
+extern const uint32_t t2g_unicode_classes[]; /* of a kind */
+
+/* --- lower case, Unicode 17.0 -------------------------------------------- */
+
+/* Where CLASS_UPPER is set from first to last. */
+typedef struct t2g_lower_run {
+    uint32_t first, last;
+    int32_t distance;
+} t2g_lower_run;
+
+extern const size_t t2g_lower_count;
+extern const t2g_lower_run t2g_lower[];
 
 /* --- normalization, Unicode 9.0 ------------------------------------------ */
 
@@ -36,21 +56,36 @@ typedef struct t2g_combining_range {
     uint8_t class;
 } t2g_combining_range;
 
-/* Decomposition: [0] -> [1] [2], sorted by [0]; [2] is 0 for one code point.
- * Composition: [0] [1] -> [2], sorted by both. */
-typedef const uint32_t t2g_mapping[3];
+/* Code points first, first + 1, ...: each decomposes, fully, into `length`
+ * ones, which follow each other in t2g_decomposed from `at` on. */
+typedef struct t2g_decomposition_run {
+    uint32_t first;
+    uint16_t count;
+    uint8_t length;
+    uint16_t at;
+} t2g_decomposition_run;
 
-extern const size_t t2g_combining_count, t2g_decomposition_count,
-    t2g_composition_count;
+/* Sorted by both parts. */
+typedef struct t2g_composite {
+    uint32_t left, right, code;
+} t2g_composite;
+
+extern const size_t t2g_combining_count, t2g_canonical_count,
+    t2g_compatibility_count, t2g_composition_count;
 extern const t2g_combining_range t2g_combining[];
-extern t2g_mapping t2g_decomposition[], t2g_composition[];
+extern const t2g_decomposition_run t2g_canonical[];
+/* Of those code points only where it differs. */
+extern const t2g_decomposition_run t2g_compatibility[];
+extern const uint32_t t2g_decomposed[];
+extern const t2g_composite t2g_composition[];
 
 /* --- UTF-8 --------------------------------------------------------------- */
 
 static inline unsigned unicode_class(uint32_t code)
 {
-    return t2g_unicode_classes[t2g_unicode_block[code / T2G_UNICODE_BLOCK]]
-                              [code % T2G_UNICODE_BLOCK];
+    unsigned block = t2g_unicode_block[code / T2G_UNICODE_BLOCK];
+    return t2g_unicode_classes
+        [t2g_unicode_kind[block][code % T2G_UNICODE_BLOCK]];
 }
 
 /* Bytes of the character whose first byte this is. */
