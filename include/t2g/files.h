@@ -21,6 +21,9 @@ T2G_CHECK t2g_status t2g_file_read(const char *path, t2g_buffer *out);
 /** Byte position of the first byte that is not UTF-8, or n if all n bytes are
  * (overlong forms, surrogates and values above U+10FFFF are not). */
 size_t t2g_utf8_invalid(const char *s, size_t n);
+/** Bytes, of the n > 0 at s, of the maximal subpart of an ill-formed sequence:
+ * as far as it could have begun a character. [Unicode] 3.9, as WHATWG does. */
+size_t t2g_utf8_subpart(const char *s, size_t n);
 
 /** Parses a JSON file of any top-level type; duplicate keys are an error.
  * The caller owns *out (json_decref). Errors name path, line and column. */

@@ -141,9 +141,14 @@ void t2g_tokenizer_warnings(const t2g_tokenizer *t,
 typedef struct t2g_tokenizer_training {
     size_t vocab_size;          /* target, specials and 256 bytes included */
     uint64_t min_frequency;     /* 0 = 1 */
-    size_t max_token_length;    /* bytes, as the reference counts; 0 = any */
+    size_t max_token_length;    /* in characters; 0 = any. As in the reference
+                                   the longest has one less. */
+    size_t limit_alphabet;      /* most characters to begin with; 0 = all */
     bool seen_bytes_only;       /* no tokens for bytes that do not occur */
     const char *pre_tokenizer;  /* "gpt2", "llama3", "qwen2" */
+    const char *components;     /* instead, a JSON object with normalizer,
+                                   pre_tokenizer, post_processor and decoder as
+                                   in tokenizer.json; NULL = none */
     const char *const *special; /* special tokens, ids from 0 */
     size_t special_count;
     const char *bos, *eos, *pad; /* which of them; NULL = none */

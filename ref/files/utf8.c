@@ -61,6 +61,23 @@ size_t t2g_utf8_invalid(const char *s, size_t n)
     return i;
 }
 
+size_t t2g_utf8_subpart(const char *s, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    unsigned char low = u[0] == 0xe0 ? 0xa0 : u[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = u[0] == 0xed ? 0x9f : u[0] == 0xf4 ? 0x8f : 0xbf;
+    size_t i = 1, length = u[0] < 0xc2 || u[0] > 0xf4 ? 1
+                           : u[0] < 0xe0              ? 2
+                           : u[0] < 0xf0              ? 3
+                                                      : 4;
+    while (i < length && i < n && u[i] >= low && u[i] <= high) {
+        low = 0x80;
+        high = 0xbf;
+        i++;
+    }
+    return i;
+}
+
 size_t t2g_utf8_mark(const char *s, size_t n)
 {
     return n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -480,8 +480,8 @@ static t2g_status push_bytes(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
     size_t held = 0;
     for (size_t back = 1; back < 4 && back <= v.n && held == 0; back++) {
         const char *tail = v.s + v.n - back;
-        size_t length = utf8_length((unsigned char)tail[0]);
-        if (length > back && t2g_utf8_subpart(tail, back) == back)
+        if (utf8_length((unsigned char)tail[0]) > back &&
+            (unsigned char)tail[0] >= 0xc2 && t2g_utf8_subpart(tail, back) == back)
             held = back;
     }
     T2G_TRY(append_lossy(out, (view){v.s, v.n - held}));

@@ -260,6 +260,21 @@ static t2g_status encode_open(struct t2g_encoder *e, const t2g_piece *open)
 
 /* --- the whole ----------------------------------------------------------- */
 
+/* Each maximal subpart that is not UTF-8 becomes U+FFFD. */
+static t2g_status replace_invalid(struct t2g_encoder *e, t2g_piece *text)
+{
+    t2g_piece old = *text;
+    t2g_rewrite r = t2g_rewrite_begin(&old, &e->replaced);
+    for (size_t p = 0;;) {
+        p += t2g_utf8_invalid(old.text + p, old.n - p);
+        T2G_TRY(t2g_rewrite_keep(&r, p));
+        if (p == old.n)
+            return t2g_rewrite_end(&r, text);
+        p += t2g_utf8_subpart(old.text + p, old.n - p);
+        T2G_TRY(t2g_rewrite_bytes(&r, p, 0xfffd));
+    }
+}
+
 /* The text as a piece of UTF-8. */
 static t2g_status open_text(struct t2g_encoder *e, const char *text, size_t n,
                             unsigned flags, t2g_piece *out)
@@ -269,7 +284,7 @@ static t2g_status open_text(struct t2g_encoder *e, const char *text, size_t n,
     if (valid == n)
         return T2G_OK;
     if (flags & T2G_ENCODE_REPLACE)
-        return t2g_rewrite_invalid(out, out, &e->replaced);
+        return replace_invalid(e, out);
     return t2g_fail(T2G_ERR_FORMAT, "byte %zu of the text, 0x%02X, is not "
                     "UTF-8", valid, (unsigned char)text[valid]);
 }

@@ -226,7 +226,7 @@ static t2g_status byte_level(const t2g_piece *in, t2g_piece *out,
     for (; p < in->n; p = seek_symbol(in, r.read)) {
         T2G_TRY(t2g_rewrite_keep(&r, p));
         unsigned char byte = (unsigned char)in->text[p];
-        T2G_TRY(t2g_rewrite_byte(&r, t2g_byte_symbol(byte)));
+        T2G_TRY(t2g_rewrite_bytes(&r, p + 1, t2g_byte_symbol(byte)));
     }
     return t2g_rewrite_end(&r, out);
 }

@@ -45,8 +45,10 @@ T2G_CHECK t2g_status t2g_rewrite_keep(t2g_rewrite *r, size_t end);
 /* code takes the place and the range of the next character; where it is that
  * character, each byte keeps its own. */
 T2G_CHECK t2g_status t2g_rewrite_replace(t2g_rewrite *r, uint32_t code);
-/* code takes the place and the range of the next byte. */
-T2G_CHECK t2g_status t2g_rewrite_byte(t2g_rewrite *r, uint32_t code);
+/* code takes the place and the range of the bytes before `end`, which need not
+ * be UTF-8. */
+T2G_CHECK t2g_status t2g_rewrite_bytes(t2g_rewrite *r, size_t end,
+                                       uint32_t code);
 /* Inserts text with the range of the character before the next one. */
 T2G_CHECK t2g_status t2g_rewrite_insert(t2g_rewrite *r, const char *text,
                                         size_t n);

@@ -152,8 +152,8 @@ static t2g_status split(const walk *w, size_t step, const t2g_piece *piece)
 static t2g_status byte_symbols(t2g_rewrite *r)
 {
     for (size_t i = 0; i < r->in->n; i++)
-        T2G_TRY(t2g_rewrite_byte(r,
-                                 t2g_byte_symbol((unsigned char)r->in->text[i])));
+        T2G_TRY(t2g_rewrite_bytes(
+            r, i + 1, t2g_byte_symbol((unsigned char)r->in->text[i])));
     return T2G_OK;
 }
 

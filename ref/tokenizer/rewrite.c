@@ -101,13 +101,13 @@ t2g_status t2g_rewrite_replace(t2g_rewrite *r, uint32_t code)
     return T2G_OK;
 }
 
-t2g_status t2g_rewrite_byte(t2g_rewrite *r, uint32_t code)
+t2g_status t2g_rewrite_bytes(t2g_rewrite *r, size_t end, uint32_t code)
 {
     char text[4];
-    size_t end = r->read + 1, n = utf8_encode(text, code);
-    T2G_TRY(append(r, text, n, piece_begin(r->in, r->read),
-                   piece_end(r->in, end)));
-    t2g_rewrite_skip(r, end);
+    T2G_TRY(append(r, text, utf8_encode(text, code),
+                   piece_begin(r->in, r->read), piece_end(r->in, end)));
+    r->before = r->read;
+    r->read = end;
     return T2G_OK;
 }
 

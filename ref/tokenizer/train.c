@@ -3,18 +3,13 @@
  * counts and ties broken by the smaller ids, so that the order of the texts
  * does not matter. Equal to the BpeTrainer of Hugging Face tokenizers. */
 #define XXH_INLINE_ALL
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-#include "tokenizer_private.h"
 #include "t2g/files.h"
 #include "unicode.h"
-
-/* A distinct word; its bytes while words are counted, its tokens afterwards. */
-typedef struct word {
-    size_t begin, length;
-    uint64_t count;
-} word;
+#include "words.h"
 
 enum { NO_WORD = UINT32_MAX };
 
@@ -39,17 +34,16 @@ typedef struct entry {
     uint32_t left, right, pair;
 } entry;
 
+enum { CODES = 0x110000 };
+
 typedef struct trainer {
     t2g_tokenizer *t;
     const t2g_tokenizer_training *options;
 
-    t2g_buffer bytes; /* of all words */
-    word *word;
-    size_t word_count, word_capacity;
-    uint32_t *word_slot; /* 1 + index, 0 = free */
-    size_t word_slots;
-
-    uint32_t *token; /* of all words */
+    t2g_words words;
+    uint32_t *token;  /* of all words, at the places of their texts */
+    uint64_t *seen;   /* [CODES], how often each character occurs */
+    uint32_t *symbol; /* [CODES], its token or T2G_NO_ID */
 
     pair *pair;
     size_t pair_count, pair_capacity;
@@ -68,10 +62,10 @@ typedef struct trainer {
 
 static void trainer_free(trainer *r)
 {
-    t2g_buffer_free(&r->bytes);
-    t2g_free(r->word);
-    t2g_free(r->word_slot);
+    t2g_words_free(&r->words);
     t2g_free(r->token);
+    t2g_free(r->seen);
+    t2g_free(r->symbol);
     t2g_free(r->pair);
     t2g_free(r->pair_slot);
     t2g_free(r->place);
@@ -79,93 +73,9 @@ static void trainer_free(trainer *r)
     t2g_free(r->queue);
 }
 
-/* Makes room for one more element; indices stay below 2^32 - 1. */
-static t2g_status grow(void **array, size_t count, size_t *capacity,
-                       size_t size)
-{
-    if (count < *capacity)
-        return T2G_OK;
-    if (count >= UINT32_MAX / 2)
-        return t2g_fail(T2G_ERR_MEMORY, "too much text to train on");
-    size_t larger = *capacity ? 2 * *capacity : 1024;
-    void *p = t2g_regrow(*array, count, larger, size);
-    if (!p)
-        return T2G_ERR_MEMORY;
-    *array = p;
-    *capacity = larger;
-    return T2G_OK;
-}
-
 #define GROW(r, name)                                                          \
-    grow((void **)&(r)->name, (r)->name##_count, &(r)->name##_capacity,        \
-         sizeof *(r)->name)
-
-/* --- counting words ------------------------------------------------------ */
-
-static size_t word_slot_of(const trainer *r, const char *s, size_t n)
-{
-    size_t i = XXH3_64bits(s, n) & (r->word_slots - 1);
-    for (; r->word_slot[i] != 0; i = (i + 1) & (r->word_slots - 1)) {
-        const word *w = &r->word[r->word_slot[i] - 1];
-        if (w->length == n && memcmp(r->bytes.data + w->begin, s, n) == 0)
-            break;
-    }
-    return i;
-}
-
-/* Keeps the table of words at most half full. */
-static t2g_status grow_word_slots(trainer *r)
-{
-    if (2 * (r->word_count + 1) <= r->word_slots)
-        return T2G_OK;
-    size_t slots = r->word_slots ? 2 * r->word_slots : 4096;
-    uint32_t *slot = t2g_calloc(slots, sizeof *slot);
-    if (!slot)
-        return T2G_ERR_MEMORY;
-    t2g_free(r->word_slot);
-    r->word_slot = slot;
-    r->word_slots = slots;
-    for (size_t i = 0; i < r->word_count; i++) {
-        const char *s = r->bytes.data + r->word[i].begin;
-        slot[word_slot_of(r, s, r->word[i].length)] = (uint32_t)i + 1;
-    }
-    return T2G_OK;
-}
-
-static t2g_status count_word(void *context, const t2g_piece *piece)
-{
-    trainer *r = context;
-    T2G_TRY(grow_word_slots(r));
-    size_t slot = word_slot_of(r, piece->text, piece->n);
-    if (r->word_slot[slot] == 0) {
-        T2G_TRY(GROW(r, word));
-        word new = {r->bytes.size, piece->n, 0};
-        T2G_TRY(t2g_buffer_append(&r->bytes, piece->text, piece->n));
-        r->word[r->word_count++] = new;
-        r->word_slot[slot] = (uint32_t)r->word_count;
-    }
-    r->word[r->word_slot[slot] - 1].count++;
-    return T2G_OK;
-}
-
-static t2g_status count_words(trainer *r)
-{
-    const t2g_tokenizer_training *o = r->options;
-    for (size_t number = 1;; number++) {
-        const char *text = NULL;
-        size_t n = 0;
-        T2G_TRY(o->next(o->context, &text, &n));
-        if (!text)
-            return T2G_OK;
-        size_t valid = t2g_utf8_invalid(text, n);
-        if (valid < n)
-            return t2g_fail(T2G_ERR_FORMAT, "text %zu: byte %zu, 0x%02X, is "
-                            "not UTF-8", number, valid,
-                            (unsigned char)text[valid]);
-        t2g_piece whole = {text, n, 0, NULL};
-        T2G_TRY(t2g_pretokenize(&r->t->pre_tokenizer, &whole, count_word, r));
-    }
-}
+    t2g_grow((void **)&(r)->name, (r)->name##_count, &(r)->name##_capacity,    \
+             sizeof *(r)->name)
 
 /* --- the first tokens ---------------------------------------------------- */
 
@@ -197,22 +107,81 @@ static t2g_status append_special(trainer *r)
     return T2G_OK;
 }
 
-/* The symbols of all bytes, or of those that occur, by code point. */
-static t2g_status append_alphabet(trainer *r, uint32_t id[256])
+static bool is_byte_level(const t2g_tokenizer *t)
 {
-    bool wanted[256];
-    int byte_of[0x144];
-    memset(wanted, !r->options->seen_bytes_only, sizeof wanted);
-    for (size_t i = 0; i < r->bytes.size; i++)
-        wanted[(unsigned char)r->bytes.data[i]] = true;
-    memset(byte_of, -1, sizeof byte_of);
-    for (int byte = 0; byte < 256; byte++)
-        byte_of[t2g_byte_symbol((unsigned char)byte)] = byte;
-    for (uint32_t code = 0; code < 0x144; code++) {
-        char symbol[4];
-        if (byte_of[code] >= 0 && wanted[byte_of[code]])
-            T2G_TRY(append_token(r, symbol, utf8_encode(symbol, code),
-                                 &id[byte_of[code]]));
+    const t2g_pre_tokenizer *p = &t->pre_tokenizer;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->step[i].kind == STEP_BYTE_SYMBOLS)
+            return true;
+    return false;
+}
+
+/* How often characters occur; the symbols of bytes always do. */
+static void count_characters(trainer *r)
+{
+    const unsigned char *s = (const unsigned char *)r->words.text.data;
+    for (size_t i = 0; i < r->words.count; i++) {
+        const t2g_word *w = &r->words.word[i];
+        for (size_t p = w->begin; p < w->begin + w->length;
+             p += utf8_length(s[p]))
+            r->seen[utf8_decode(s + p)] += w->count;
+    }
+    if (is_byte_level(r->t) && !r->options->seen_bytes_only)
+        for (int byte = 0; byte < 256; byte++)
+            r->seen[t2g_byte_symbol((unsigned char)byte)] = UINT64_MAX;
+}
+
+typedef struct character {
+    uint32_t code;
+    uint64_t count;
+} character;
+
+/* The most frequent first, of equals the smaller. */
+static int compare_characters(const void *a, const void *b)
+{
+    const character *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    return (x->code > y->code) - (x->code < y->code);
+}
+
+/* Forgets all but the most frequent characters. */
+static t2g_status limit_alphabet(trainer *r)
+{
+    size_t count = 0, limit = r->options->limit_alphabet;
+    for (uint32_t code = 0; code < CODES; code++)
+        count += r->seen[code] > 0;
+    if (limit == 0 || count <= limit)
+        return T2G_OK;
+    character *all = t2g_calloc(count, sizeof *all);
+    if (!all)
+        return T2G_ERR_MEMORY;
+    size_t k = 0;
+    for (uint32_t code = 0; code < CODES; code++)
+        if (r->seen[code] > 0)
+            all[k++] = (character){code, r->seen[code]};
+    qsort(all, count, sizeof *all, compare_characters);
+    for (k = limit; k < count; k++)
+        r->seen[all[k].code] = 0;
+    t2g_free(all);
+    return T2G_OK;
+}
+
+/* The characters by code point. */
+static t2g_status append_alphabet(trainer *r)
+{
+    r->seen = t2g_calloc(CODES, sizeof *r->seen);
+    r->symbol = t2g_calloc(CODES, sizeof *r->symbol);
+    if (!r->seen || !r->symbol)
+        return T2G_ERR_MEMORY;
+    count_characters(r);
+    T2G_TRY(limit_alphabet(r));
+    for (uint32_t code = 0; code < CODES; code++) {
+        char text[4];
+        r->symbol[code] = T2G_NO_ID;
+        if (r->seen[code] > 0)
+            T2G_TRY(append_token(r, text, utf8_encode(text, code),
+                                 &r->symbol[code]));
     }
     return T2G_OK;
 }
@@ -272,7 +241,7 @@ static t2g_status gain(trainer *r, uint32_t left, uint32_t right, uint32_t w)
         r->grown[r->grown_count++] = index;
         p->grown = true;
     }
-    p->count += r->word[w].count;
+    p->count += r->words.word[w].count;
     return T2G_OK;
 }
 
@@ -281,21 +250,30 @@ static void lose(trainer *r, uint32_t left, uint32_t right, uint32_t w)
 {
     size_t slot = pair_slot_of(r, left, right);
     if (r->pair_slot[slot] != 0)
-        r->pair[r->pair_slot[slot] - 1].count -= r->word[w].count;
+        r->pair[r->pair_slot[slot] - 1].count -= r->words.word[w].count;
 }
 
-/* From bytes to tokens, in the same places, and the counts to begin with. */
-static t2g_status spell_words(trainer *r, const uint32_t id[256])
+/* From characters to tokens, those left out of the alphabet dropped, and the
+ * counts to begin with. */
+static t2g_status spell_words(trainer *r)
 {
-    r->token = t2g_calloc(r->bytes.size, sizeof *r->token);
+    const unsigned char *s = (const unsigned char *)r->words.text.data;
+    r->token = t2g_calloc(r->words.text.size, sizeof *r->token);
     if (!r->token)
         return T2G_ERR_MEMORY;
-    for (size_t i = 0; i < r->bytes.size; i++)
-        r->token[i] = id[(unsigned char)r->bytes.data[i]];
-    for (size_t w = 0; w < r->word_count; w++) {
-        const uint32_t *token = r->token + r->word[w].begin;
-        for (size_t i = 0; i + 1 < r->word[w].length; i++)
-            T2G_TRY(gain(r, token[i], token[i + 1], (uint32_t)w));
+    for (size_t i = 0; i < r->words.count; i++) {
+        t2g_word *w = &r->words.word[i];
+        uint32_t *token = r->token + w->begin;
+        size_t count = 0;
+        for (size_t p = w->begin; p < w->begin + w->length;
+             p += utf8_length(s[p])) {
+            uint32_t id = r->symbol[utf8_decode(s + p)];
+            if (id != T2G_NO_ID)
+                token[count++] = id;
+        }
+        w->length = count;
+        for (size_t k = 0; k + 1 < count; k++)
+            T2G_TRY(gain(r, token[k], token[k + 1], (uint32_t)i));
     }
     return T2G_OK;
 }
@@ -369,12 +347,21 @@ static t2g_status most_frequent(trainer *r, pair **best)
 
 /* --- merging ------------------------------------------------------------- */
 
+static size_t characters_of(const t2g_vocabulary *v, uint32_t id)
+{
+    const unsigned char *s = (const unsigned char *)token_content(v, id);
+    size_t count = 0;
+    for (size_t p = 0; p < v->token[id].content_length; p += utf8_length(s[p]))
+        count++;
+    return count;
+}
+
 /* A pair with a new token counts only if the result stays below the limit. */
 static bool fits(const trainer *r, uint32_t left, uint32_t right)
 {
-    const t2g_token *token = r->t->vocabulary.token;
+    const t2g_vocabulary *v = &r->t->vocabulary;
     return r->options->max_token_length == 0 ||
-           token[left].bytes_length + token[right].bytes_length <
+           characters_of(v, left) + characters_of(v, right) <
                r->options->max_token_length;
 }
 
@@ -382,8 +369,8 @@ static bool fits(const trainer *r, uint32_t left, uint32_t right)
 static t2g_status merge_word(trainer *r, uint32_t w, uint32_t left,
                              uint32_t right, uint32_t id)
 {
-    uint32_t *token = r->token + r->word[w].begin;
-    size_t kept = 0, length = r->word[w].length;
+    uint32_t *token = r->token + r->words.word[w].begin;
+    size_t kept = 0, length = r->words.word[w].length;
     for (size_t i = 0; i < length;) {
         if (token[i] != left || i + 1 == length || token[i + 1] != right) {
             token[kept++] = token[i++];
@@ -402,7 +389,7 @@ static t2g_status merge_word(trainer *r, uint32_t w, uint32_t left,
         token[kept++] = id;
         i += 2;
     }
-    r->word[w].length = kept;
+    r->words.word[w].length = kept;
     return T2G_OK;
 }
 
@@ -477,7 +464,22 @@ static json_t *pre_tokenizer(const char *pattern)
                      byte_level(false, false));
 }
 
-static t2g_status set_components(t2g_tokenizer *t, const char *name)
+/* Sets what root says, with a model that has no options; frees root. */
+static t2g_status set_components(t2g_tokenizer *t, json_t *root)
+{
+    json_t *model = json_object();
+    t2g_status s = root && model ? T2G_OK
+                                 : t2g_fail(T2G_ERR_MEMORY, "no memory");
+    if (s == T2G_OK)
+        s = t2g_tokenizer_set_components(t, root, "training");
+    if (s == T2G_OK)
+        s = t2g_tokenizer_set_model_options(t, "training", model);
+    json_decref(root);
+    json_decref(model);
+    return s;
+}
+
+static t2g_status use_named(t2g_tokenizer *t, const char *name)
 {
     const char *pattern = NULL;
     if (!name)
@@ -489,19 +491,21 @@ static t2g_status set_components(t2g_tokenizer *t, const char *name)
     else if (strcmp(name, "gpt2") != 0)
         return t2g_fail(T2G_ERR_ARG, "pre-tokenizer '%s', expected gpt2, "
                         "llama3 or qwen2", name);
-    json_t *root = json_pack("{s:o,s:o}", "pre_tokenizer",
-                             pre_tokenizer(pattern), "decoder",
-                             byte_level(true, true));
-    json_t *model = json_object();
-    t2g_status s = root && model ? T2G_OK
-                                 : t2g_fail(T2G_ERR_MEMORY, "no memory");
-    if (s == T2G_OK)
-        s = t2g_tokenizer_set_components(t, root, "training");
-    if (s == T2G_OK)
-        s = t2g_tokenizer_set_model_options(t, "training", model);
-    json_decref(root);
-    json_decref(model);
-    return s;
+    return set_components(t, json_pack("{s:o,s:o}", "pre_tokenizer",
+                                       pre_tokenizer(pattern), "decoder",
+                                       byte_level(true, true)));
+}
+
+static t2g_status use_given(t2g_tokenizer *t, const char *components)
+{
+    json_error_t error;
+    json_t *root = json_loads(components, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return t2g_fail(T2G_ERR_ARG, "components of the tokenizer: %s",
+                        root ? "not an object" : error.text);
+    }
+    return set_components(t, root);
 }
 
 static t2g_status set_role(const t2g_tokenizer *t, const char *role,
@@ -518,7 +522,8 @@ static t2g_status set_role(const t2g_tokenizer *t, const char *role,
 
 static t2g_status check_options(const t2g_tokenizer_training *o)
 {
-    size_t least = o->special_count + (o->seen_bytes_only ? 0 : 256);
+    bool bytes = !o->seen_bytes_only && !o->components;
+    size_t least = o->special_count + (bytes ? 256 : 0);
     if (o->vocab_size >= T2G_ID_LIMIT)
         return t2g_fail(T2G_ERR_ARG, "vocabulary size %zu, expected less than "
                         "%d", o->vocab_size, T2G_ID_LIMIT);
@@ -532,13 +537,13 @@ static t2g_status check_options(const t2g_tokenizer_training *o)
 static t2g_status train(trainer *r)
 {
     const t2g_tokenizer_training *o = r->options;
-    uint32_t id[256] = {0};
     T2G_TRY(check_options(o));
-    T2G_TRY(set_components(r->t, o->pre_tokenizer));
-    T2G_TRY(count_words(r));
+    T2G_TRY(o->components ? use_given(r->t, o->components)
+                          : use_named(r->t, o->pre_tokenizer));
+    T2G_TRY(t2g_words_count(&r->words, r->t, o));
     T2G_TRY(append_special(r));
-    T2G_TRY(append_alphabet(r, id));
-    T2G_TRY(spell_words(r, id));
+    T2G_TRY(append_alphabet(r));
+    T2G_TRY(spell_words(r));
     T2G_TRY(push_grown(r));
     T2G_TRY(merge_pairs(r));
     T2G_TRY(set_role(r->t, "bos", o->bos, &r->t->bos));
