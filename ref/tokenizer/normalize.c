@@ -130,7 +130,7 @@ static bool is_chinese(uint32_t code)
 
 static t2g_status space_around(t2g_rewrite *r, uint32_t code)
 {
-    T2G_TRY(t2g_rewrite_insert(r, " ", 1));
+    T2G_TRY(t2g_rewrite_prepend(r, " ", 1));
     T2G_TRY(t2g_rewrite_replace(r, code));
     return t2g_rewrite_insert(r, " ", 1);
 }
