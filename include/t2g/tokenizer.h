@@ -96,21 +96,21 @@ T2G_CHECK t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
 
 /** Decoding token by token: what was given out is final and never ends inside a
  * character. Start from {0}. */
-typedef struct t2g_stream {
+typedef struct t2g_decode_stream {
     uint32_t *id; /* tokens that later ones may still change the text of */
     size_t count, capacity;
     size_t done; /* of these, the ones whose text was given out */
     t2g_buffer bytes; /* of a character that is not complete */
-} t2g_stream;
+} t2g_decode_stream;
 /** Appends the text that the next token completes, perhaps none. */
-T2G_CHECK t2g_status t2g_stream_push(t2g_stream *s, const t2g_tokenizer *t,
+T2G_CHECK t2g_status t2g_decode_stream_push(t2g_decode_stream *s, const t2g_tokenizer *t,
                                      uint32_t id, bool skip_special,
                                      t2g_buffer *out);
 /** Appends what is held back (an incomplete character as U+FFFD); s is then
  * ready for another text. */
-T2G_CHECK t2g_status t2g_stream_finish(t2g_stream *s, const t2g_tokenizer *t,
+T2G_CHECK t2g_status t2g_decode_stream_finish(t2g_decode_stream *s, const t2g_tokenizer *t,
                                        bool skip_special, t2g_buffer *out);
-void t2g_stream_free(t2g_stream *s);
+void t2g_decode_stream_free(t2g_decode_stream *s);
 
 /* --- tokens -------------------------------------------------------------- */
 

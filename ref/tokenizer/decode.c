@@ -463,15 +463,15 @@ t2g_status t2g_decoder_token(const t2g_decoder *d, const char *content,
 
 /* --- streams ------------------------------------------------------------- */
 
-void t2g_stream_free(t2g_stream *s)
+void t2g_decode_stream_free(t2g_decode_stream *s)
 {
     t2g_free(s->id);
     t2g_buffer_free(&s->bytes);
-    *s = (t2g_stream){0};
+    *s = (t2g_decode_stream){0};
 }
 
 /* Bytes of a ByteLevel decoder: all but a character that is not complete. */
-static t2g_status push_bytes(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
+static t2g_status push_bytes(t2g_decode_stream *s, const t2g_tokenizer *t, uint32_t id,
                              bool skip_special, t2g_buffer *out)
 {
     T2G_TRY(t2g_tokenizer_decode_bytes(t, &id, 1, skip_special, &s->bytes,
@@ -491,7 +491,7 @@ static t2g_status push_bytes(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
     return T2G_OK;
 }
 
-static t2g_status keep_id(t2g_stream *s, uint32_t id)
+static t2g_status keep_id(t2g_decode_stream *s, uint32_t id)
 {
     if (s->count == s->capacity) {
         size_t capacity = s->capacity ? 2 * s->capacity : 16;
@@ -506,7 +506,7 @@ static t2g_status keep_id(t2g_stream *s, uint32_t id)
 }
 
 /* Whether tokens to come may change the text that the last one has. */
-static bool is_open(const t2g_tokenizer *t, const t2g_stream *s,
+static bool is_open(const t2g_tokenizer *t, const t2g_decode_stream *s,
                     const t2g_buffer *text)
 {
     const t2g_decoder *d = &t->decoder;
@@ -522,7 +522,7 @@ static bool is_open(const t2g_tokenizer *t, const t2g_stream *s,
 /* Appends what all kept tokens say beyond what those given out did; the new
  * ones stay as the context of a decoder that treats the first of a text in a
  * special way. */
-static t2g_status give_out(t2g_stream *s, const t2g_buffer *before,
+static t2g_status give_out(t2g_decode_stream *s, const t2g_buffer *before,
                            const t2g_buffer *after, t2g_buffer *out)
 {
     if (after->size <= before->size)
@@ -535,7 +535,7 @@ static t2g_status give_out(t2g_stream *s, const t2g_buffer *before,
     return T2G_OK;
 }
 
-static t2g_status advance(t2g_stream *s, const t2g_tokenizer *t,
+static t2g_status advance(t2g_decode_stream *s, const t2g_tokenizer *t,
                           bool skip_special, bool at_end, t2g_buffer *out)
 {
     t2g_buffer before = {0}, after = {0};
@@ -552,7 +552,7 @@ static t2g_status advance(t2g_stream *s, const t2g_tokenizer *t,
     return status;
 }
 
-t2g_status t2g_stream_push(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
+t2g_status t2g_decode_stream_push(t2g_decode_stream *s, const t2g_tokenizer *t, uint32_t id,
                            bool skip_special, t2g_buffer *out)
 {
     if (t2g_decoder_is_byte_level(&t->decoder))
@@ -561,7 +561,7 @@ t2g_status t2g_stream_push(t2g_stream *s, const t2g_tokenizer *t, uint32_t id,
     return advance(s, t, skip_special, false, out);
 }
 
-t2g_status t2g_stream_finish(t2g_stream *s, const t2g_tokenizer *t,
+t2g_status t2g_decode_stream_finish(t2g_decode_stream *s, const t2g_tokenizer *t,
                              bool skip_special, t2g_buffer *out)
 {
     t2g_status status = advance(s, t, skip_special, true, out);
