@@ -150,9 +150,9 @@ static bool skip_string(json_scan *s)
     return s->p < s->end && s->p++;
 }
 
-bool json_scan_skip(json_scan *s)
+bool json_scan_skip(json_scan *s, size_t *elements)
 {
-    size_t depth = 0;
+    size_t depth = 0, commas = 0;
     do {
         char c = json_scan_peek(s);
         if (c == 0)
@@ -162,6 +162,7 @@ bool json_scan_skip(json_scan *s)
                 return false;
             continue;
         }
+        commas += c == ',' && depth == 1;
         depth += c == '{' || c == '[';
         if (c == '}' || c == ']') {
             if (depth == 0)
@@ -173,6 +174,8 @@ bool json_scan_skip(json_scan *s)
             while (s->p < s->end && !strchr(",]} \t\r\n", *s->p))
                 s->p++;
     } while (depth > 0);
+    if (elements)
+        *elements = commas + 1;
     return true;
 }
 

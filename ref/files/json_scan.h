@@ -25,8 +25,9 @@ bool json_scan_take(json_scan *s, char c);
 bool json_scan_string(json_scan *s, const char **text, size_t *n);
 /* An integer from 0 to 2^32 - 1, without fraction or exponent. */
 bool json_scan_u32(json_scan *s, uint32_t *value);
-/* Passes over a value of any type, which need not be valid inside. */
-bool json_scan_skip(json_scan *s);
+/* Passes over a value of any type, which need not be valid inside. *elements
+ * (may be NULL) is how many an array or object seems to have. */
+bool json_scan_skip(json_scan *s, size_t *elements);
 /* "line:column" of p. */
 void json_scan_place(const json_scan *s, size_t *line, size_t *column);
 

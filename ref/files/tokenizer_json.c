@@ -9,9 +9,10 @@
 
 /* --- the two large members ----------------------------------------------- */
 
-/* Bytes of the file. */
+/* Bytes of the file, and how many elements they seem to be. */
 typedef struct range {
     const char *begin, *end;
+    size_t elements;
 } range;
 
 typedef struct large {
@@ -28,17 +29,18 @@ static bool note_large(json_scan *s, char open, range *r)
 {
     bool wanted = json_scan_peek(s) == open && !r->begin;
     const char *begin = s->p;
-    if (!json_scan_skip(s))
+    size_t elements;
+    if (!json_scan_skip(s, &elements))
         return false;
     if (wanted)
-        *r = (range){begin, s->p};
+        *r = (range){begin, s->p, elements};
     return true;
 }
 
 static bool scan_model(json_scan *s, large *found)
 {
     if (json_scan_peek(s) != '{')
-        return json_scan_skip(s);
+        return json_scan_skip(s, NULL);
     json_scan_take(s, '{');
     while (!json_scan_take(s, '}')) {
         const char *key;
@@ -49,7 +51,7 @@ static bool scan_model(json_scan *s, large *found)
         if (!json_scan_take(s, ':') ||
             !(vocab    ? note_large(s, '{', &found->vocab)
               : merges ? note_large(s, '[', &found->merges)
-                       : json_scan_skip(s)))
+                       : json_scan_skip(s, NULL)))
             return false;
         json_scan_take(s, ',');
     }
@@ -69,7 +71,7 @@ static bool scan_root(json_scan *s, large *found)
             return false;
         bool model = is_key(key, n, "model");
         if (!json_scan_take(s, ':') ||
-            !(model ? scan_model(s, found) : json_scan_skip(s)))
+            !(model ? scan_model(s, found) : json_scan_skip(s, NULL)))
             return false;
         json_scan_take(s, ',');
     }
@@ -165,6 +167,7 @@ typedef struct parts {
     const char *right;
     size_t right_length;
     bool as_list; /* ["left", "right"], else "left right" */
+    uint32_t id;  /* of the merge before */
 } parts;
 
 static bool read_parts(json_scan *s, parts *p)
@@ -206,11 +209,33 @@ static t2g_status find_part(const t2g_tokenizer *t, const char *file, size_t i,
     return T2G_OK;
 }
 
+static bool has_content(const t2g_vocabulary *v, uint32_t id,
+                        const t2g_buffer *text)
+{
+    return id < v->size && v->token[id].flags != 0 &&
+           v->token[id].content_length == text->size &&
+           memcmp(token_content(v, id), text->data, text->size) == 0;
+}
+
+/* Of p->joined. Merges usually stand in the order of the tokens they make, so
+ * that it is the one before or the next. */
+static t2g_status find_joined(const t2g_tokenizer *t, const char *file,
+                              size_t i, parts *p)
+{
+    if (has_content(&t->vocabulary, p->id, &p->joined))
+        return T2G_OK;
+    if (has_content(&t->vocabulary, p->id + 1, &p->joined)) {
+        p->id++;
+        return T2G_OK;
+    }
+    return find_part(t, file, i, p->joined.data, p->joined.size, &p->id);
+}
+
 /* The token of a merge is both parts, without the prefix of the right one. */
 static t2g_status put_merge(t2g_tokenizer *t, const char *file, size_t i,
                             parts *p)
 {
-    uint32_t left = 0, right = 0, id = 0;
+    uint32_t left = 0, right = 0;
     const char *prefix = t->spelling.prefix ? t->spelling.prefix : "";
     size_t skip = strlen(prefix);
     if (p->right_length < skip || memcmp(p->right, prefix, skip) != 0)
@@ -223,8 +248,8 @@ static t2g_status put_merge(t2g_tokenizer *t, const char *file, size_t i,
                               p->right_length - skip));
     T2G_TRY(find_part(t, file, i, p->left.data, p->left.size, &left));
     T2G_TRY(find_part(t, file, i, p->right, p->right_length, &right));
-    T2G_TRY(find_part(t, file, i, p->joined.data, p->joined.size, &id));
-    return t2g_merges_put(&t->merges, left, right, id);
+    T2G_TRY(find_joined(t, file, i, p));
+    return t2g_merges_put(&t->merges, left, right, p->id);
 }
 
 static t2g_status read_merge_list(t2g_tokenizer *t, const char *file,
@@ -295,13 +320,16 @@ static t2g_status set_affix(char **affix, const char *value)
     return *affix ? T2G_OK : T2G_ERR_MEMORY;
 }
 
-static t2g_status check_dropout(const char *file, const json_t *dropout)
+/* Merges left out at random: kept, but encoding refuses. */
+static t2g_status read_dropout(const char *file, const json_t *dropout,
+                               double *value)
 {
-    if (!dropout || json_is_null(dropout) ||
-        (json_is_number(dropout) && json_number_value(dropout) == 0.0))
+    *value = json_number_value(dropout);
+    if ((!dropout || json_is_null(dropout) || json_is_number(dropout)) &&
+        *value >= 0 && *value <= 1)
         return T2G_OK;
-    return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: model.dropout: expected null or "
-                    "0", file);
+    return t2g_fail(T2G_ERR_FORMAT, "%s: model.dropout: expected null or a "
+                    "number from 0 to 1", file);
 }
 
 t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
@@ -310,7 +338,7 @@ t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
     t2g_spelling *p = &t->spelling;
     const char *unk, *prefix, *suffix;
     const json_t *dropout = json_object_get(model, "dropout");
-    T2G_TRY(check_dropout(file, dropout));
+    T2G_TRY(read_dropout(file, dropout, &p->dropout));
     T2G_TRY(model_text(file, model, "unk_token", &unk));
     T2G_TRY(model_text(file, model, "continuing_subword_prefix", &prefix));
     T2G_TRY(model_text(file, model, "end_of_word_suffix", &suffix));
@@ -325,7 +353,8 @@ t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
                         "the vocabulary", file, unk);
     json_t *options = json_pack(
         "{s:s,s:o,s:s?,s:s?,s:s?,s:b,s:b,s:b}", "type", "BPE", "dropout",
-        json_is_number(dropout) ? json_real(0.0) : json_null(), "unk_token",
+        json_is_number(dropout) ? json_real(p->dropout) : json_null(),
+        "unk_token",
         unk, "continuing_subword_prefix", prefix, "end_of_word_suffix", suffix,
         "fuse_unk", p->fuse_unk, "byte_fallback", p->byte_fallback,
         "ignore_merges", p->ignore_merges);
@@ -335,9 +364,6 @@ t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t, const char *file,
 }
 
 /* --- the model ----------------------------------------------------------- */
-
-/* About so many bytes of the file to an entry, for tables of the right size. */
-enum { TOKEN_BYTES = 16, MERGE_BYTES = 12 };
 
 static t2g_status read_model(t2g_tokenizer *t, const char *file,
                              const t2g_buffer *text, const json_t *model,
@@ -361,10 +387,8 @@ static t2g_status read_model(t2g_tokenizer *t, const char *file,
                         t2g_json_type(json_object_get(model, "merges")));
     json_scan vocab = scan_range(text, found->vocab);
     json_scan merges = scan_range(text, found->merges);
-    T2G_TRY(t2g_vocabulary_reserve(
-        &t->vocabulary, (size_t)(vocab.end - vocab.p) / TOKEN_BYTES));
-    T2G_TRY(t2g_merges_reserve(&t->merges,
-                               (size_t)(merges.end - merges.p) / MERGE_BYTES));
+    T2G_TRY(t2g_vocabulary_reserve(&t->vocabulary, found->vocab.elements));
+    T2G_TRY(t2g_merges_reserve(&t->merges, found->merges.elements));
     t2g_status s = read_vocabulary(t, file, &vocab);
     if (s == T2G_OK)
         s = t2g_tokenizer_set_model_options(t, file, model);
@@ -472,12 +496,12 @@ static t2g_status read_root(t2g_tokenizer *t, const char *file,
 static t2g_status read_text(t2g_tokenizer *t, const char *file,
                             const t2g_buffer *text)
 {
-    large found = {{NULL, NULL}, {NULL, NULL}};
+    large found = {{NULL, NULL, 0}, {NULL, NULL, 0}};
     json_t *root = NULL;
     json_scan scan = {text->data, text->data, text->data + text->size, {0}};
     if (t2g_utf8_invalid(text->data, text->size) < text->size ||
         !scan_root(&scan, &found))
-        found = (large){{NULL, NULL}, {NULL, NULL}};
+        found = (large){{NULL, NULL, 0}, {NULL, NULL, 0}};
     t2g_buffer_free(&scan.text);
     t2g_status s = parse_rest(&root, file, text, &found);
     if (s == T2G_OK)

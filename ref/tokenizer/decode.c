@@ -26,6 +26,15 @@ bool t2g_tokenizer_is_special(const t2g_tokenizer *t, uint32_t id)
     return token && token->flags & TOKEN_SPECIAL;
 }
 
+/* The reference compares texts, so that it does not know a special token again
+ * that the normalizer changed. */
+static bool is_skipped(const t2g_tokenizer *t, uint32_t id)
+{
+    const t2g_token *token = token_at(t, id);
+    return token && token->flags & TOKEN_SPECIAL &&
+           !(token->flags & TOKEN_SHOWN);
+}
+
 t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
                                       const uint32_t *ids, size_t n,
                                       bool skip_special, t2g_buffer *out,
@@ -35,7 +44,7 @@ t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
     for (size_t i = 0; i < n; i++) {
         size_t length;
         const char *bytes = t2g_tokenizer_bytes(t, ids[i], &length);
-        if (bytes && !(skip_special && t2g_tokenizer_is_special(t, ids[i])))
+        if (bytes && !(skip_special && is_skipped(t, ids[i])))
             T2G_TRY(t2g_buffer_append(out, bytes, length));
         if (ends)
             ends[i] = out->size - start;
@@ -351,8 +360,7 @@ static t2g_status collect(const t2g_tokenizer *t, const uint32_t *ids, size_t n,
                           bool skip_special, texts *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!token_at(t, ids[i]) ||
-            (skip_special && t2g_tokenizer_is_special(t, ids[i])))
+        if (!token_at(t, ids[i]) || (skip_special && is_skipped(t, ids[i])))
             continue;
         T2G_TRY(append(&out->text, content_of(t, ids[i])));
         T2G_TRY(close(out));

@@ -313,6 +313,10 @@ static t2g_status encode(const t2g_tokenizer *t, const input *first,
                          t2g_encoding *out)
 {
     size_t count = out->count;
+    if (t->spelling.dropout > 0)
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "model.dropout of the tokenizer "
+                        "is %g: merging at random is not supported, expected "
+                        "null or 0", t->spelling.dropout);
     T2G_TRY(prepare(out, t, flags, first->from_user));
     struct t2g_encoder *e = out->encoder;
     t2g_status s = encode_part(e, first->text, first->n, flags, &e->part[0]);

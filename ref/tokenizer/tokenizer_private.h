@@ -34,9 +34,14 @@ typedef struct t2g_token {
     unsigned flags;
 } t2g_token;
 
-/* Open addressing, id + 1 a slot, 0 = free. */
+typedef struct t2g_text_slot {
+    uint32_t hash;
+    uint32_t id; /* + 1; 0 = free */
+} t2g_text_slot;
+
+/* Open addressing. */
 typedef struct t2g_text_index {
-    uint32_t *slot;
+    t2g_text_slot *slot;
     size_t capacity, used;
 } t2g_text_index;
 
@@ -260,6 +265,7 @@ typedef struct t2g_spelling {
     bool byte_fallback, fuse_unk, ignore_merges;
     int64_t unk;
     char *prefix, *suffix; /* NULL: none */
+    double dropout; /* 0, or it cannot encode */
     char *cut;      /* no merge crosses the border in front of this character */
     size_t cut_length;
 } t2g_spelling;

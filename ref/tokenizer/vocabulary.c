@@ -71,34 +71,45 @@ static const char *key_of(const t2g_vocabulary *v, key_kind kind, uint32_t id,
     return kind == KEY_CONTENT ? token_content(v, id) : token_bytes(v, id);
 }
 
-/* The slot that holds this key, or the free one where it belongs. */
+/* The slot that holds this key, or the free one where it belongs. Half of the
+ * hash chooses it, the other half is compared before the text. */
 static size_t find_slot(const t2g_vocabulary *v, const t2g_text_index *index,
-                        key_kind kind, const char *s, size_t n)
+                        key_kind kind, uint64_t hash, const char *s, size_t n)
 {
-    size_t i = XXH3_64bits(s, n) & (index->capacity - 1);
-    for (; index->slot[i] != 0; i = (i + 1) & (index->capacity - 1)) {
+    uint32_t check = (uint32_t)(hash >> 32);
+    size_t i = hash & (index->capacity - 1);
+    for (; index->slot[i].id != 0; i = (i + 1) & (index->capacity - 1)) {
         size_t length;
-        const char *key = key_of(v, kind, index->slot[i] - 1, &length);
+        if (index->slot[i].hash != check)
+            continue;
+        const char *key = key_of(v, kind, index->slot[i].id - 1, &length);
         if (length == n && memcmp(key, s, n) == 0)
             break;
     }
     return i;
 }
 
+static void insert(const t2g_vocabulary *v, t2g_text_index *index,
+                   key_kind kind, uint32_t id)
+{
+    size_t n;
+    const char *key = key_of(v, kind, id, &n);
+    uint64_t hash = XXH3_64bits(key, n);
+    size_t slot = find_slot(v, index, kind, hash, key, n);
+    index->used += index->slot[slot].id == 0;
+    index->slot[slot] = (t2g_text_slot){(uint32_t)(hash >> 32), id + 1};
+}
+
 static t2g_status resize_index(const t2g_vocabulary *v, t2g_text_index *index,
                                key_kind kind, size_t capacity)
 {
-    t2g_text_index larger = {.used = index->used, .capacity = capacity};
+    t2g_text_index larger = {.capacity = capacity};
     larger.slot = t2g_calloc(larger.capacity, sizeof *larger.slot);
     if (!larger.slot)
         return T2G_ERR_MEMORY;
-    for (size_t i = 0; i < index->capacity; i++) {
-        if (index->slot[i] == 0)
-            continue;
-        size_t n;
-        const char *key = key_of(v, kind, index->slot[i] - 1, &n);
-        larger.slot[find_slot(v, &larger, kind, key, n)] = index->slot[i];
-    }
+    for (size_t i = 0; i < index->capacity; i++)
+        if (index->slot[i].id != 0)
+            insert(v, &larger, kind, index->slot[i].id - 1);
     t2g_free(index->slot);
     *index = larger;
     return T2G_OK;
@@ -116,23 +127,13 @@ static t2g_status grow_index(const t2g_vocabulary *v, t2g_text_index *index,
                : resize_index(v, index, kind, capacity);
 }
 
-/* Call grow_index first. */
-static void insert(const t2g_vocabulary *v, t2g_text_index *index,
-                   key_kind kind, uint32_t id)
-{
-    size_t n;
-    const char *key = key_of(v, kind, id, &n);
-    size_t slot = find_slot(v, index, kind, key, n);
-    index->used += index->slot[slot] == 0;
-    index->slot[slot] = id + 1;
-}
-
 static int64_t find(const t2g_vocabulary *v, const t2g_text_index *index,
                     key_kind kind, const char *s, size_t n)
 {
     if (index->capacity == 0)
         return T2G_NO_TOKEN;
-    return (int64_t)index->slot[find_slot(v, index, kind, s, n)] - 1;
+    return (int64_t)index->slot[find_slot(v, index, kind, XXH3_64bits(s, n), s,
+                                          n)].id - 1;
 }
 
 /* --- tokens -------------------------------------------------------------- */
@@ -211,21 +212,22 @@ t2g_status t2g_vocabulary_put(t2g_vocabulary *v, uint32_t id,
     return T2G_OK;
 }
 
-/* Closes the gap that a key leaves in its run of slots. */
+/* Takes a key out, and in again those behind it, which might not be found over
+ * the gap. */
 static void erase(const t2g_vocabulary *v, t2g_text_index *index,
                   key_kind kind, uint32_t id)
 {
     size_t mask = index->capacity - 1, n;
     const char *key = key_of(v, kind, id, &n);
-    size_t hole = find_slot(v, index, kind, key, n);
-    index->slot[hole] = 0;
+    size_t hole = find_slot(v, index, kind, XXH3_64bits(key, n), key, n);
+    index->slot[hole].id = 0;
     index->used--;
-    for (size_t i = (hole + 1) & mask; index->slot[i] != 0;
+    for (size_t i = (hole + 1) & mask; index->slot[i].id != 0;
          i = (i + 1) & mask) {
-        uint32_t moved = index->slot[i];
-        index->slot[i] = 0;
-        key = key_of(v, kind, moved - 1, &n);
-        index->slot[find_slot(v, index, kind, key, n)] = moved;
+        uint32_t moved = index->slot[i].id - 1;
+        index->slot[i].id = 0;
+        index->used--;
+        insert(v, index, kind, moved);
     }
 }
 
@@ -294,29 +296,40 @@ static size_t find_pair(const t2g_merges *m, uint32_t left, uint32_t right)
     return i;
 }
 
-t2g_status t2g_merges_reserve(t2g_merges *m, size_t count)
+/* Keeps the table at most two thirds full. */
+static t2g_status reserve_slots(t2g_merges *m, size_t count)
 {
-    if (count <= m->capacity)
+    size_t slots = m->slots ? m->slots : 1024;
+    while (3 * count > 2 * slots)
+        slots *= 2;
+    if (slots == m->slots)
         return T2G_OK;
-    size_t capacity = 1024;
-    while (capacity < count)
-        capacity *= 2;
-    t2g_merge *merge = t2g_regrow(m->merge, m->count, capacity, sizeof *merge);
-    if (!merge)
-        return T2G_ERR_MEMORY;
-    m->merge = merge;
-    t2g_merge *slot = t2g_calloc(2 * capacity, sizeof *slot);
+    t2g_merge *slot = t2g_calloc(slots, sizeof *slot);
     if (!slot)
         return T2G_ERR_MEMORY;
     t2g_free(m->slot);
     m->slot = slot;
-    m->slots = 2 * capacity;
-    m->capacity = capacity;
-    for (size_t i = 0; i < m->slots; i++)
+    m->slots = slots;
+    for (size_t i = 0; i < slots; i++)
         slot[i].id = T2G_NO_ID;
     for (size_t rank = 0; rank < m->count; rank++)
-        slot[find_pair(m, merge[rank].left, merge[rank].right)] = merge[rank];
+        slot[find_pair(m, m->merge[rank].left, m->merge[rank].right)] =
+            m->merge[rank];
     return T2G_OK;
+}
+
+t2g_status t2g_merges_reserve(t2g_merges *m, size_t count)
+{
+    if (count > m->capacity) {
+        size_t capacity = 2 * m->capacity > count ? 2 * m->capacity : count;
+        t2g_merge *merge = t2g_regrow(m->merge, m->count, capacity,
+                                      sizeof *merge);
+        if (!merge)
+            return T2G_ERR_MEMORY;
+        m->merge = merge;
+        m->capacity = capacity;
+    }
+    return reserve_slots(m, count);
 }
 
 t2g_status t2g_merges_put(t2g_merges *m, uint32_t left, uint32_t right,
