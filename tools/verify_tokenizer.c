@@ -162,8 +162,8 @@ static void compare_decoded(verifier *v, const t2g_tokenizer *t,
     t2g_buffer_free(&text);
 }
 
-/* type_ids, special_tokens_mask, attention_mask and sequence_ids, where the case
- * has them. */
+/* type_ids, special_tokens_mask, attention_mask and sequence_ids, where the
+ * case has them. */
 static void compare_roles(verifier *v, const t2g_encoding *e, const json_t *c)
 {
     static const char *const fields[] = {"type_ids", "special_tokens_mask",
@@ -603,7 +603,8 @@ static void compare_training(verifier *v, const json_t *c)
         .max_token_length = count_of(o, "max_token_length", 0),
         .seen_bytes_only = !json_object_get(o, "initial_alphabet"),
         .limit_alphabet = count_of(o, "limit_alphabet", 0),
-        .components = components, .special = special, .next = next_text, .context = &texts};
+        .components = components, .special = special, .next = next_text,
+        .context = &texts};
     for (; training.special_count < json_array_size(specials) &&
            training.special_count < SPECIALS; training.special_count++)
         special[training.special_count] = json_string_value(

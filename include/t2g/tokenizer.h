@@ -73,6 +73,8 @@ T2G_CHECK t2g_status t2g_encoding_reserve(t2g_encoding *e, size_t more);
 /** Appends one token of role 0. T2G_ERR_MEMORY, e as it was. */
 T2G_CHECK t2g_status t2g_encoding_add(t2g_encoding *e, uint32_t id,
                                       size_t begin, size_t end);
+/** Puts n tokens of id 0, range (0,0) and role 0 in front of token `at`. */
+T2G_CHECK t2g_status t2g_encoding_insert(t2g_encoding *e, size_t at, size_t n);
 void t2g_encoding_free(t2g_encoding *e);
 
 /* --- decoding ------------------------------------------------------------ */
@@ -103,13 +105,16 @@ typedef struct t2g_decode_stream {
     t2g_buffer bytes; /* of a character that is not complete */
 } t2g_decode_stream;
 /** Appends the text that the next token completes, perhaps none. */
-T2G_CHECK t2g_status t2g_decode_stream_push(t2g_decode_stream *s, const t2g_tokenizer *t,
-                                     uint32_t id, bool skip_special,
-                                     t2g_buffer *out);
+T2G_CHECK t2g_status t2g_decode_stream_push(t2g_decode_stream *s,
+                                            const t2g_tokenizer *t, uint32_t id,
+                                            bool skip_special,
+                                            t2g_buffer *out);
 /** Appends what is held back (an incomplete character as U+FFFD); s is then
  * ready for another text. */
-T2G_CHECK t2g_status t2g_decode_stream_finish(t2g_decode_stream *s, const t2g_tokenizer *t,
-                                       bool skip_special, t2g_buffer *out);
+T2G_CHECK t2g_status t2g_decode_stream_finish(t2g_decode_stream *s,
+                                              const t2g_tokenizer *t,
+                                              bool skip_special,
+                                              t2g_buffer *out);
 void t2g_decode_stream_free(t2g_decode_stream *s);
 
 /* --- tokens -------------------------------------------------------------- */

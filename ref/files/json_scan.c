@@ -4,7 +4,7 @@
 
 #include "../tokenizer/unicode.h"
 
-char json_scan_peek(json_scan *s)
+char t2g_json_scan_peek(json_scan *s)
 {
     while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' ||
                              *s->p == '\r'))
@@ -12,9 +12,9 @@ char json_scan_peek(json_scan *s)
     return s->p < s->end ? *s->p : 0;
 }
 
-bool json_scan_take(json_scan *s, char c)
+bool t2g_json_scan_take(json_scan *s, char c)
 {
-    if (json_scan_peek(s) != c || s->p == s->end)
+    if (t2g_json_scan_peek(s) != c || s->p == s->end)
         return false;
     s->p++;
     return true;
@@ -84,36 +84,44 @@ static const char *plain(const char *p, const char *end)
     return p;
 }
 
-bool json_scan_string(json_scan *s, const char **text, size_t *n)
+static bool keep(json_scan *s, const char *text, size_t n)
 {
-    if (!json_scan_take(s, '"'))
-        return false;
-    const char *begin = s->p;
-    s->p = plain(s->p, s->end);
-    *text = begin;
-    *n = (size_t)(s->p - begin);
-    if (s->p < s->end && *s->p == '"') {
-        s->p++;
-        return true;
-    }
+    s->no_memory = t2g_buffer_append(&s->text, text, n) != T2G_OK;
+    return !s->no_memory;
+}
+
+/* Behind the first part of a string that has escapes. */
+static bool decode(json_scan *s, const char *begin)
+{
     s->text.size = 0;
     for (;;) {
         char utf8[4];
         uint32_t code;
-        if (t2g_buffer_append(&s->text, begin, (size_t)(s->p - begin)) !=
-            T2G_OK)
-            return false;
-        if (s->p == s->end || (unsigned char)*s->p < 0x20)
+        if (!keep(s, begin, (size_t)(s->p - begin)) || s->p == s->end ||
+            (unsigned char)*s->p < 0x20)
             return false;
         if (*s->p++ == '"')
-            break;
-        if (!escape(s, &code) ||
-            t2g_buffer_append(&s->text, utf8, utf8_encode(utf8, code)) !=
-                T2G_OK)
+            return true;
+        if (!escape(s, &code) || !keep(s, utf8, utf8_encode(utf8, code)))
             return false;
         begin = s->p;
         s->p = plain(s->p, s->end);
     }
+}
+
+bool t2g_json_scan_string(json_scan *s, const char **text, size_t *n)
+{
+    if (!t2g_json_scan_take(s, '"'))
+        return false;
+    *text = s->p;
+    s->p = plain(s->p, s->end);
+    *n = (size_t)(s->p - *text);
+    if (s->p < s->end && *s->p == '"') {
+        s->p++;
+        return true;
+    }
+    if (!decode(s, *text))
+        return false;
     *text = s->text.data;
     *n = s->text.size;
     return true;
@@ -126,10 +134,10 @@ static bool is_digit(const json_scan *s)
     return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
-bool json_scan_u32(json_scan *s, uint32_t *value)
+bool t2g_json_scan_u32(json_scan *s, uint32_t *value)
 {
     uint64_t sum = 0;
-    json_scan_peek(s);
+    t2g_json_scan_peek(s);
     const char *begin = s->p;
     for (; is_digit(s) && sum <= UINT32_MAX; s->p++)
         sum = 10 * sum + (uint64_t)(*s->p - '0');
@@ -150,11 +158,11 @@ static bool skip_string(json_scan *s)
     return s->p < s->end && s->p++;
 }
 
-bool json_scan_skip(json_scan *s, size_t *elements)
+bool t2g_json_scan_skip(json_scan *s, size_t *elements)
 {
     size_t depth = 0, commas = 0;
     do {
-        char c = json_scan_peek(s);
+        char c = t2g_json_scan_peek(s);
         if (c == 0)
             return false;
         if (c == '"') {
@@ -179,7 +187,7 @@ bool json_scan_skip(json_scan *s, size_t *elements)
     return true;
 }
 
-void json_scan_place(const json_scan *s, size_t *line, size_t *column)
+void t2g_json_scan_place(const json_scan *s, size_t *line, size_t *column)
 {
     const char *begin = s->begin;
     *line = 1;

@@ -27,10 +27,10 @@ static bool is_key(const char *key, size_t n, const char *name)
 /* The value at s->p becomes *r if it is the first and opens so. */
 static bool note_large(json_scan *s, char open, range *r)
 {
-    bool wanted = json_scan_peek(s) == open && !r->begin;
+    bool wanted = t2g_json_scan_peek(s) == open && !r->begin;
     const char *begin = s->p;
     size_t elements;
-    if (!json_scan_skip(s, &elements))
+    if (!t2g_json_scan_skip(s, &elements))
         return false;
     if (wanted)
         *r = (range){begin, s->p, elements};
@@ -39,21 +39,21 @@ static bool note_large(json_scan *s, char open, range *r)
 
 static bool scan_model(json_scan *s, large *found)
 {
-    if (json_scan_peek(s) != '{')
-        return json_scan_skip(s, NULL);
-    json_scan_take(s, '{');
-    while (!json_scan_take(s, '}')) {
+    if (t2g_json_scan_peek(s) != '{')
+        return t2g_json_scan_skip(s, NULL);
+    t2g_json_scan_take(s, '{');
+    while (!t2g_json_scan_take(s, '}')) {
         const char *key;
         size_t n;
-        if (!json_scan_string(s, &key, &n))
+        if (!t2g_json_scan_string(s, &key, &n))
             return false;
         bool vocab = is_key(key, n, "vocab"), merges = is_key(key, n, "merges");
-        if (!json_scan_take(s, ':') ||
+        if (!t2g_json_scan_take(s, ':') ||
             !(vocab    ? note_large(s, '{', &found->vocab)
               : merges ? note_large(s, '[', &found->merges)
-                       : json_scan_skip(s, NULL)))
+                       : t2g_json_scan_skip(s, NULL)))
             return false;
-        json_scan_take(s, ',');
+        t2g_json_scan_take(s, ',');
     }
     return true;
 }
@@ -62,18 +62,18 @@ static bool scan_model(json_scan *s, large *found)
  * the rest says why. */
 static bool scan_root(json_scan *s, large *found)
 {
-    if (!json_scan_take(s, '{'))
+    if (!t2g_json_scan_take(s, '{'))
         return false;
-    while (!json_scan_take(s, '}')) {
+    while (!t2g_json_scan_take(s, '}')) {
         const char *key;
         size_t n;
-        if (!json_scan_string(s, &key, &n))
+        if (!t2g_json_scan_string(s, &key, &n))
             return false;
         bool model = is_key(key, n, "model");
-        if (!json_scan_take(s, ':') ||
-            !(model ? scan_model(s, found) : json_scan_skip(s, NULL)))
+        if (!t2g_json_scan_take(s, ':') ||
+            !(model ? scan_model(s, found) : t2g_json_scan_skip(s, NULL)))
             return false;
-        json_scan_take(s, ',');
+        t2g_json_scan_take(s, ',');
     }
     return true;
 }
@@ -123,7 +123,9 @@ static t2g_status bad_json(const json_scan *s, const char *file,
                            const char *member, const char *expected)
 {
     size_t line, column;
-    json_scan_place(s, &line, &column);
+    if (s->no_memory)
+        return t2g_fail(T2G_ERR_MEMORY, "%s: %s: no memory", file, member);
+    t2g_json_scan_place(s, &line, &column);
     return t2g_fail(T2G_ERR_FORMAT, "%s:%zu:%zu: %s: expected %s", file, line,
                     column, member, expected);
 }
@@ -143,19 +145,19 @@ static t2g_status put_token(t2g_tokenizer *t, uint32_t id, const char *key,
 static t2g_status read_vocabulary(t2g_tokenizer *t, const char *file,
                                   json_scan *s)
 {
-    json_scan_take(s, '{');
-    while (!json_scan_take(s, '}')) {
+    t2g_json_scan_take(s, '{');
+    while (!t2g_json_scan_take(s, '}')) {
         const char *key;
         size_t n;
         uint32_t id;
-        if (!json_scan_string(s, &key, &n))
+        if (!t2g_json_scan_string(s, &key, &n))
             return bad_json(s, file, "model.vocab", "a string");
-        if (!json_scan_take(s, ':') || !json_scan_u32(s, &id))
+        if (!t2g_json_scan_take(s, ':') || !t2g_json_scan_u32(s, &id))
             return bad_json(s, file, "model.vocab", "an id, an integer from 0");
         t2g_status status = put_token(t, id, key, n);
         if (status != T2G_OK)
             return t2g_fail_in(status, "%s: model.vocab", file);
-        if (!json_scan_take(s, ',') && json_scan_peek(s) != '}')
+        if (!t2g_json_scan_take(s, ',') && t2g_json_scan_peek(s) != '}')
             return bad_json(s, file, "model.vocab", "',' or '}'");
     }
     return T2G_OK;
@@ -175,17 +177,18 @@ static bool read_parts(json_scan *s, parts *p)
     const char *text;
     size_t n;
     p->left.size = 0;
-    p->as_list = json_scan_take(s, '[');
-    if (!json_scan_string(s, &text, &n))
+    p->as_list = t2g_json_scan_take(s, '[');
+    if (!t2g_json_scan_string(s, &text, &n))
         return false;
     const char *space = p->as_list ? NULL : memchr(text, ' ', n);
     size_t left = space ? (size_t)(space - text) : n;
-    if (t2g_buffer_append(&p->left, text, left) != T2G_OK)
+    s->no_memory = t2g_buffer_append(&p->left, text, left) != T2G_OK;
+    if (s->no_memory)
         return false;
     if (p->as_list)
-        return json_scan_take(s, ',') &&
-               json_scan_string(s, &p->right, &p->right_length) &&
-               json_scan_take(s, ']');
+        return t2g_json_scan_take(s, ',') &&
+               t2g_json_scan_string(s, &p->right, &p->right_length) &&
+               t2g_json_scan_take(s, ']');
     p->right = text + left + (space != NULL);
     p->right_length = n - left - (space != NULL);
     bool comment = n >= 8 && memcmp(text, "#version", 8) == 0;
@@ -256,8 +259,8 @@ static t2g_status read_merge_list(t2g_tokenizer *t, const char *file,
                                   json_scan *s, parts *p)
 {
     bool as_list = false;
-    json_scan_take(s, '[');
-    for (size_t i = 0; !json_scan_take(s, ']'); i++) {
+    t2g_json_scan_take(s, '[');
+    for (size_t i = 0; !t2g_json_scan_take(s, ']'); i++) {
         if (!read_parts(s, p))
             return bad_json(s, file, "model.merges",
                             "\"left right\" or [\"left\", \"right\"]");
@@ -267,7 +270,7 @@ static t2g_status read_merge_list(t2g_tokenizer *t, const char *file,
         as_list = p->as_list;
         if (!is_version(p))
             T2G_TRY(put_merge(t, file, i, p));
-        if (!json_scan_take(s, ',') && json_scan_peek(s) != ']')
+        if (!t2g_json_scan_take(s, ',') && t2g_json_scan_peek(s) != ']')
             return bad_json(s, file, "model.merges", "',' or ']'");
     }
     return T2G_OK;
@@ -498,7 +501,8 @@ static t2g_status read_text(t2g_tokenizer *t, const char *file,
 {
     large found = {{NULL, NULL, 0}, {NULL, NULL, 0}};
     json_t *root = NULL;
-    json_scan scan = {text->data, text->data, text->data + text->size, {0}};
+    json_scan scan = {.begin = text->data, .p = text->data,
+                      .end = text->data + text->size};
     if (t2g_utf8_invalid(text->data, text->size) < text->size ||
         !scan_root(&scan, &found))
         found = (large){{NULL, NULL, 0}, {NULL, NULL, 0}};

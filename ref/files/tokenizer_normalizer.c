@@ -19,11 +19,11 @@ static t2g_status add_step(t2g_tokenizer *t, t2g_normalizer_step step)
 static t2g_status read_strip(const place *at, const json_t *in,
                              t2g_normalizer_step *step, json_t **out)
 {
-    T2G_TRY(get_bool(at, in, "strip_left", &step->left));
-    T2G_TRY(get_bool(at, in, "strip_right", &step->right));
+    T2G_TRY(t2g_get_bool(at, in, "strip_left", &step->left));
+    T2G_TRY(t2g_get_bool(at, in, "strip_right", &step->right));
     *out = json_pack("{s:s,s:b,s:b}", "type", "Strip", "strip_left", step->left,
                      "strip_right", step->right);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 static t2g_status read_replace(const place *at, const json_t *in,
@@ -32,19 +32,19 @@ static t2g_status read_replace(const place *at, const json_t *in,
     json_t *pattern = NULL;
     const char *content;
     size_t n;
-    t2g_status s = get_text(at, in, "content", &content, &n);
+    t2g_status s = t2g_get_text(at, in, "content", &content, &n);
     if (s == T2G_OK)
-        s = get_pattern(at, in, &step->pattern.data, &step->pattern.n,
+        s = t2g_get_pattern(at, in, &step->pattern.data, &step->pattern.n,
                         &step->regex, &pattern);
     if (s == T2G_OK && step->pattern.n == 0 && !step->regex)
-        s = t2g_regex_compile(&step->regex, "", 0); /* what the reference does */
+        s = t2g_regex_compile(&step->regex, "", 0); /* as the reference */
     if (s == T2G_OK) {
         *out = json_pack("{s:s,s:O,s:s%}", "type", "Replace", "pattern",
                          pattern, "content", content, n);
         step->content.data =
             json_string_value(json_object_get(*out, "content"));
         step->content.n = n;
-        s = *out ? T2G_OK : place_no_memory(at);
+        s = *out ? T2G_OK : t2g_place_no_memory(at);
     }
     json_decref(pattern);
     return s;
@@ -55,38 +55,38 @@ static t2g_status read_prepend(const place *at, const json_t *in,
 {
     const char *text;
     size_t n;
-    T2G_TRY(get_text(at, in, "prepend", &text, &n));
+    T2G_TRY(t2g_get_text(at, in, "prepend", &text, &n));
     *out = json_pack("{s:s,s:s%}", "type", "Prepend", "prepend", text, n);
     step->content.data = json_string_value(json_object_get(*out, "prepend"));
     step->content.n = n;
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 static t2g_status read_bert(const place *at, const json_t *in,
                             t2g_normalizer_step *step, json_t **out)
 {
     const json_t *accents = json_object_get(in, "strip_accents");
-    T2G_TRY(get_bool(at, in, "clean_text", &step->clean_text));
-    T2G_TRY(get_bool(at, in, "handle_chinese_chars",
+    T2G_TRY(t2g_get_bool(at, in, "clean_text", &step->clean_text));
+    T2G_TRY(t2g_get_bool(at, in, "handle_chinese_chars",
                      &step->handle_chinese_chars));
-    T2G_TRY(get_bool(at, in, "lowercase", &step->lowercase));
+    T2G_TRY(t2g_get_bool(at, in, "lowercase", &step->lowercase));
     step->strip_accents = step->lowercase;
     if (accents && !json_is_null(accents))
-        T2G_TRY(get_bool(at, in, "strip_accents", &step->strip_accents));
+        T2G_TRY(t2g_get_bool(at, in, "strip_accents", &step->strip_accents));
     *out = json_pack("{s:s,s:b,s:b,s:o,s:b}", "type", "BertNormalizer",
                      "clean_text", step->clean_text, "handle_chinese_chars",
                      step->handle_chinese_chars, "strip_accents",
-                     json_is_boolean(accents) ? json_boolean(step->strip_accents)
-                                              : json_null(),
+                     json_is_boolean(accents)
+                         ? json_boolean(step->strip_accents) : json_null(),
                      "lowercase", step->lowercase);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 typedef t2g_status step_fn(const place *at, const json_t *in,
                            t2g_normalizer_step *step, json_t **out);
 
-t2g_status read_normalizer(t2g_tokenizer *t, const place *at, const json_t *in,
-                           json_t **out)
+t2g_status t2g_read_normalizer(t2g_tokenizer *t, const place *at,
+                               const json_t *in, json_t **out)
 {
     static const struct {
         const char *type;
@@ -105,9 +105,10 @@ t2g_status read_normalizer(t2g_tokenizer *t, const place *at, const json_t *in,
         {"BertNormalizer", NORMALIZE_BERT, read_bert},
     };
     const char *type;
-    T2G_TRY(get_type(at, in, &type));
+    T2G_TRY(t2g_get_type(at, in, &type));
     if (strcmp(type, "Sequence") == 0)
-        return read_sequence(t, at, in, "normalizers", read_normalizer, out);
+        return t2g_read_sequence(t, at, in, "normalizers", t2g_read_normalizer,
+                                 out);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(kinds[i].type, type) != 0)
             continue;
@@ -116,12 +117,12 @@ t2g_status read_normalizer(t2g_tokenizer *t, const place *at, const json_t *in,
         if (kinds[i].read)
             s = kinds[i].read(at, in, &step, out);
         else if (!(*out = json_pack("{s:s}", "type", type)))
-            s = place_no_memory(at);
+            s = t2g_place_no_memory(at);
         if (s == T2G_OK)
             s = add_step(t, step);
         if (s != T2G_OK)
             t2g_regex_free(step.regex);
         return s;
     }
-    return place_unknown_type(at, type);
+    return t2g_place_unknown_type(at, type);
 }

@@ -9,8 +9,8 @@
 
 static const char *const directions[] = {"Right", "Left", NULL};
 
-t2g_status read_truncation(t2g_tokenizer *t, const place *at, const json_t *in,
-                           json_t **out)
+t2g_status t2g_read_truncation(t2g_tokenizer *t, const place *at,
+                               const json_t *in, json_t **out)
 {
     static const char *const strategies[] = {"LongestFirst", "OnlyFirst",
                                              "OnlySecond", NULL};
@@ -18,38 +18,38 @@ t2g_status read_truncation(t2g_tokenizer *t, const place *at, const json_t *in,
     int strategy, direction = 0;
     size_t stride;
     if (!json_is_object(in))
-        return place_wrong_type(at, in, "an object");
+        return t2g_place_wrong_type(at, in, "an object");
     if (json_object_get(in, "direction")) /* absent in old files */
-        T2G_TRY(get_choice(at, in, "direction", directions, &direction));
-    T2G_TRY(get_count(at, in, "max_length", &r->max_length));
-    T2G_TRY(get_choice(at, in, "strategy", strategies, &strategy));
-    T2G_TRY(get_count(at, in, "stride", &stride));
+        T2G_TRY(t2g_get_choice(at, in, "direction", directions, &direction));
+    T2G_TRY(t2g_get_count(at, in, "max_length", &r->max_length));
+    T2G_TRY(t2g_get_choice(at, in, "strategy", strategies, &strategy));
+    T2G_TRY(t2g_get_count(at, in, "stride", &stride));
     r->strategy = strategy;
     r->left = direction == 1;
     r->on = true;
     *out = json_pack("{s:s,s:I,s:s,s:I}", "direction", directions[direction],
                      "max_length", (json_int_t)r->max_length, "strategy",
                      strategies[strategy], "stride", (json_int_t)stride);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 /* "BatchLongest" or {"Fixed": n} */
 static t2g_status read_padding_strategy(const place *at, const json_t *in,
                                         size_t *fixed)
 {
-    place here = place_key(at, "strategy");
+    place here = t2g_place_key(at, "strategy");
     const json_t *strategy = json_object_get(in, "strategy");
     const char *name = json_string_value(strategy);
     *fixed = 0;
     if (json_is_object(strategy))
-        return get_count(&here, strategy, "Fixed", fixed);
+        return t2g_get_count(&here, strategy, "Fixed", fixed);
     if (name && strcmp(name, "BatchLongest") == 0)
         return T2G_OK;
-    return place_wrong_type(&here, strategy, "\"BatchLongest\" or {\"Fixed\": "
-                            "length}");
+    return t2g_place_wrong_type(&here, strategy, "\"BatchLongest\" or "
+                                "{\"Fixed\": length}");
 }
 
-t2g_status read_padding(t2g_tokenizer *t, const place *at, const json_t *in,
+t2g_status t2g_read_padding(t2g_tokenizer *t, const place *at, const json_t *in,
                         json_t **out)
 {
     t2g_padding *p = &t->post.padding;
@@ -58,14 +58,14 @@ t2g_status read_padding(t2g_tokenizer *t, const place *at, const json_t *in,
     size_t n, id, type_id;
     int direction;
     if (!json_is_object(in))
-        return place_wrong_type(at, in, "an object");
+        return t2g_place_wrong_type(at, in, "an object");
     T2G_TRY(read_padding_strategy(at, in, &p->fixed));
-    T2G_TRY(get_choice(at, in, "direction", directions, &direction));
+    T2G_TRY(t2g_get_choice(at, in, "direction", directions, &direction));
     if (multiple && !json_is_null(multiple))
-        T2G_TRY(get_count(at, in, "pad_to_multiple_of", &p->multiple));
-    T2G_TRY(get_count(at, in, "pad_id", &id));
-    T2G_TRY(get_count(at, in, "pad_type_id", &type_id));
-    T2G_TRY(get_text(at, in, "pad_token", &token, &n));
+        T2G_TRY(t2g_get_count(at, in, "pad_to_multiple_of", &p->multiple));
+    T2G_TRY(t2g_get_count(at, in, "pad_id", &id));
+    T2G_TRY(t2g_get_count(at, in, "pad_type_id", &type_id));
+    T2G_TRY(t2g_get_text(at, in, "pad_token", &token, &n));
     if (id > UINT32_MAX || type_id > UINT32_MAX)
         return t2g_fail(T2G_ERR_FORMAT, "%s: %s: pad_id %zu, pad_type_id %zu, "
                         "expected 32 bits", at->file, at->path, id, type_id);
@@ -80,7 +80,7 @@ t2g_status read_padding(t2g_tokenizer *t, const place *at, const json_t *in,
                          (json_int_t)p->multiple) : json_null(),
                      "pad_id", (json_int_t)id, "pad_type_id",
                      (json_int_t)type_id, "pad_token", token, n);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 /* --- TemplateProcessing: the special tokens ------------------------------ */
@@ -101,17 +101,17 @@ static t2g_status read_template_token(const t2g_tokenizer *t, const place *at,
     size_t n;
     const json_t *ids, *tokens;
     if (!json_is_object(in))
-        return place_wrong_type(at, in, "an object");
-    T2G_TRY(get_text(at, in, "id", &name, &n));
-    T2G_TRY(get_array(at, in, "ids", &ids));
-    T2G_TRY(get_array(at, in, "tokens", &tokens));
+        return t2g_place_wrong_type(at, in, "an object");
+    T2G_TRY(t2g_get_text(at, in, "id", &name, &n));
+    T2G_TRY(t2g_get_array(at, in, "ids", &ids));
+    T2G_TRY(t2g_get_array(at, in, "tokens", &tokens));
     for (size_t i = 0; i < json_array_size(ids); i++)
         if (!is_token(t, json_array_get(ids, i)))
             return t2g_fail(T2G_ERR_FORMAT, "%s: %s.ids[%zu]: not the id of a "
                             "token", at->file, at->path, i);
     *out = json_pack("{s:s%,s:O,s:O}", "id", name, n, "ids", ids, "tokens",
                      tokens);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -134,11 +134,11 @@ static t2g_status read_template_tokens(const t2g_tokenizer *t, const place *at,
     t2g_status s = T2G_OK;
     for (size_t i = 0; i < count && s == T2G_OK; i++) {
         json_t *token = NULL;
-        place here = place_key(at, keys[i]);
+        place here = t2g_place_key(at, keys[i]);
         s = read_template_token(t, &here, json_object_get(in, keys[i]),
                                 &token);
         if (s == T2G_OK && json_object_set(out, keys[i], token) != 0)
-            s = place_no_memory(at);
+            s = t2g_place_no_memory(at);
         json_decref(token);
     }
     t2g_free(keys);
@@ -170,13 +170,13 @@ static t2g_status read_template_piece(t2g_template *m, const place *at,
     if (!body)
         body = json_object_get(in, "Sequence");
     if (!json_is_object(body))
-        return place_wrong_type(at, in, "a SpecialToken or Sequence");
-    T2G_TRY(get_text(at, body, "id", &id, &n));
-    T2G_TRY(get_count(at, body, "type_id", &type_id));
+        return t2g_place_wrong_type(at, in, "a SpecialToken or Sequence");
+    T2G_TRY(t2g_get_text(at, body, "id", &id, &n));
+    T2G_TRY(t2g_get_count(at, body, "type_id", &type_id));
     *out = json_pack("{s:{s:s%,s:I}}", special ? "SpecialToken" : "Sequence",
                      "id", id, n, "type_id", (json_int_t)type_id);
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     if (special) {
         const json_t *token = json_object_get(tokens, id);
         if (!token)
@@ -205,11 +205,11 @@ static t2g_status read_template(t2g_template *m, const place *at,
 {
     for (size_t i = 0; i < json_array_size(in); i++) {
         json_t *piece = NULL;
-        place here = place_index(at, i);
+        place here = t2g_place_index(at, i);
         t2g_status s = read_template_piece(m, &here, json_array_get(in, i),
                                            tokens, &piece);
         if (s == T2G_OK && json_array_append(out, piece) != 0)
-            s = place_no_memory(at);
+            s = t2g_place_no_memory(at);
         json_decref(piece);
         T2G_TRY(s);
     }
@@ -222,16 +222,17 @@ static t2g_status read_template_processing(t2g_tokenizer *t, const place *at,
     t2g_post_processor *p = &t->post;
     const json_t *tokens = json_object_get(in, "special_tokens");
     const json_t *single, *pair;
-    place at_single = place_key(at, "single"), at_pair = place_key(at, "pair"),
-          at_tokens = place_key(at, "special_tokens");
-    T2G_TRY(get_array(at, in, "single", &single));
-    T2G_TRY(get_array(at, in, "pair", &pair));
+    place at_single = t2g_place_key(at, "single"),
+          at_pair = t2g_place_key(at, "pair"),
+          at_tokens = t2g_place_key(at, "special_tokens");
+    T2G_TRY(t2g_get_array(at, in, "single", &single));
+    T2G_TRY(t2g_get_array(at, in, "pair", &pair));
     if (!json_is_object(tokens))
-        return place_wrong_type(&at_tokens, tokens, "an object");
+        return t2g_place_wrong_type(&at_tokens, tokens, "an object");
     *out = json_pack("{s:s,s:[],s:[],s:{}}", "type", "TemplateProcessing",
                      "single", "pair", "special_tokens");
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     T2G_TRY(read_template_tokens(t, &at_tokens, tokens,
                                  json_object_get(*out, "special_tokens")));
     T2G_TRY(read_template(&p->single, &at_single, single, tokens,
@@ -254,9 +255,9 @@ static t2g_status read_named_id(const t2g_tokenizer *t, const place *at,
                                 const json_t *in, const char *key, uint32_t *id)
 {
     const json_t *list = json_object_get(in, key);
-    place here = place_key(at, key);
+    place here = t2g_place_key(at, key);
     if (json_array_size(list) != 2 || !json_is_string(json_array_get(list, 0)))
-        return place_wrong_type(&here, list, "a token and its id");
+        return t2g_place_wrong_type(&here, list, "a token and its id");
     if (!is_token(t, json_array_get(list, 1)))
         return t2g_fail(T2G_ERR_FORMAT, "%s: %s: not the id of a token",
                         here.file, here.path);
@@ -300,15 +301,15 @@ static t2g_status read_roberta(t2g_tokenizer *t, const place *at,
 {
     bool trim, prefix_space;
     T2G_TRY(read_bert(t, at, in, true));
-    T2G_TRY(get_bool(at, in, "trim_offsets", &trim));
-    T2G_TRY(get_bool(at, in, "add_prefix_space", &prefix_space));
+    T2G_TRY(t2g_get_bool(at, in, "trim_offsets", &trim));
+    T2G_TRY(t2g_get_bool(at, in, "add_prefix_space", &prefix_space));
     if (trim)
         set_trimming(t, prefix_space);
     *out = json_pack("{s:s,s:O,s:O,s:b,s:b}", "type", "RobertaProcessing",
                      "sep", json_object_get(in, "sep"), "cls",
                      json_object_get(in, "cls"), "trim_offsets", trim,
                      "add_prefix_space", prefix_space);
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 static t2g_status read_bert_processing(t2g_tokenizer *t, const place *at,
@@ -318,7 +319,7 @@ static t2g_status read_bert_processing(t2g_tokenizer *t, const place *at,
     *out = json_pack("{s:s,s:O,s:O}", "type", "BertProcessing", "sep",
                      json_object_get(in, "sep"), "cls",
                      json_object_get(in, "cls"));
-    return *out ? T2G_OK : place_no_memory(at);
+    return *out ? T2G_OK : t2g_place_no_memory(at);
 }
 
 /* --- all ----------------------------------------------------------------- */
@@ -327,15 +328,15 @@ static t2g_status read_trimming(t2g_tokenizer *t, const place *at,
                                 const json_t *in, json_t **out)
 {
     byte_level options;
-    T2G_TRY(read_byte_level(at, in, &options, out));
+    T2G_TRY(t2g_read_byte_level(at, in, &options, out));
     if (options.trim_offsets && t->post.trim_offsets)
-        return place_unsupported(at, "trimming offsets twice");
+        return t2g_place_unsupported(at, "trimming offsets twice");
     if (options.trim_offsets)
         set_trimming(t, options.prefix_space);
     return T2G_OK;
 }
 
-t2g_status read_post_processor(t2g_tokenizer *t, const place *at,
+t2g_status t2g_read_post_processor(t2g_tokenizer *t, const place *at,
                                const json_t *in, json_t **out)
 {
     static const struct {
@@ -347,18 +348,19 @@ t2g_status read_post_processor(t2g_tokenizer *t, const place *at,
         {"BertProcessing", read_bert_processing},
     };
     const char *type;
-    T2G_TRY(get_type(at, in, &type));
+    T2G_TRY(t2g_get_type(at, in, &type));
     if (strcmp(type, "Sequence") == 0)
-        return read_sequence(t, at, in, "processors", read_post_processor, out);
+        return t2g_read_sequence(t, at, in, "processors",
+                                 t2g_read_post_processor, out);
     if (strcmp(type, "ByteLevel") == 0)
         return read_trimming(t, at, in, out);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
         if (strcmp(templates[i].type, type) != 0)
             continue;
         if (t->post.has_template)
-            return place_unsupported(at, "a second template");
+            return t2g_place_unsupported(at, "a second template");
         t->post.has_template = true;
         return templates[i].read(t, at, in, out);
     }
-    return place_unknown_type(at, type);
+    return t2g_place_unknown_type(at, type);
 }

@@ -12,7 +12,8 @@ static t2g_status add_step(t2g_tokenizer *t, const place *at, t2g_step step)
 {
     t2g_pre_tokenizer *p = &t->pre_tokenizer;
     if (p->count == T2G_STEPS)
-        return place_unsupported(at, "a pre-tokenizer of more than 16 steps");
+        return t2g_place_unsupported(at, "a pre-tokenizer of more than 16 "
+                                     "steps");
     p->step[p->count++] = step;
     return T2G_OK;
 }
@@ -55,17 +56,17 @@ static t2g_status read_split(t2g_tokenizer *t, const place *at,
     const char *text;
     size_t n;
     int behavior;
-    T2G_TRY(get_choice(at, in, "behavior", behaviors, &behavior));
-    T2G_TRY(get_bool(at, in, "invert", &step.invert));
+    T2G_TRY(t2g_get_choice(at, in, "behavior", behaviors, &behavior));
+    T2G_TRY(t2g_get_bool(at, in, "invert", &step.invert));
     step.behavior = (t2g_behavior)behavior;
-    t2g_status s = get_pattern(at, in, &text, &n, &regex, &pattern);
+    t2g_status s = t2g_get_pattern(at, in, &text, &n, &regex, &pattern);
     if (s == T2G_OK)
         s = add_pattern(t, at, step, text, n, regex);
     if (s == T2G_OK) {
         *out = json_pack("{s:s,s:O,s:s,s:b}", "type", "Split", "pattern",
                          pattern, "behavior", behaviors[behavior], "invert",
                          step.invert);
-        s = *out ? T2G_OK : place_no_memory(at);
+        s = *out ? T2G_OK : t2g_place_no_memory(at);
     }
     json_decref(pattern);
     return s;
@@ -75,10 +76,10 @@ static t2g_status read_digits(t2g_tokenizer *t, const place *at,
                               const json_t *in, json_t **out)
 {
     bool each;
-    T2G_TRY(get_bool(at, in, "individual_digits", &each));
+    T2G_TRY(t2g_get_bool(at, in, "individual_digits", &each));
     *out = json_pack("{s:s,s:b}", "type", "Digits", "individual_digits", each);
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     return add_step(t, at, (t2g_step){
         .kind = STEP_SPLIT, .match = t2g_match_digit,
         .behavior = each ? BEHAVIOR_ISOLATED : BEHAVIOR_CONTIGUOUS});
@@ -89,11 +90,11 @@ static t2g_status read_punctuation(t2g_tokenizer *t, const place *at,
 {
     int behavior = BEHAVIOR_ISOLATED;
     if (json_object_get(in, "behavior"))
-        T2G_TRY(get_choice(at, in, "behavior", behaviors, &behavior));
+        T2G_TRY(t2g_get_choice(at, in, "behavior", behaviors, &behavior));
     *out = json_pack("{s:s,s:s}", "type", "Punctuation", "behavior",
                      behaviors[behavior]);
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     return add_step(t, at, (t2g_step){.kind = STEP_SPLIT,
                                       .match = t2g_match_punctuation,
                                       .behavior = (t2g_behavior)behavior});
@@ -104,11 +105,11 @@ static t2g_status read_delimiter(t2g_tokenizer *t, const place *at,
 {
     const char *text;
     size_t n;
-    T2G_TRY(get_text(at, in, "delimiter", &text, &n));
+    T2G_TRY(t2g_get_text(at, in, "delimiter", &text, &n));
     *out = json_pack("{s:s,s:s%}", "type", "CharDelimiterSplit", "delimiter",
                      text, n);
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     return add_text_step(t, at, (t2g_step){.kind = STEP_SPLIT,
                                            .behavior = BEHAVIOR_REMOVED},
                          text, n);
@@ -120,11 +121,11 @@ static t2g_status read_whitespace(t2g_tokenizer *t, const place *at,
                                   const json_t *in, json_t **out)
 {
     const char *type;
-    T2G_TRY(get_type(at, in, &type));
+    T2G_TRY(t2g_get_type(at, in, &type));
     bool words = strcmp(type, "Whitespace") == 0;
     *out = json_pack("{s:s}", "type", type);
     if (!*out)
-        return place_no_memory(at);
+        return t2g_place_no_memory(at);
     return add_step(t, at, (t2g_step){
         .kind = STEP_SPLIT, .match = words ? t2g_match_word : t2g_match_space,
         .behavior = BEHAVIOR_REMOVED, .invert = words});
@@ -136,7 +137,7 @@ static t2g_status read_byte_level_step(t2g_tokenizer *t, const place *at,
                                        const json_t *in, json_t **out)
 {
     byte_level options;
-    T2G_TRY(read_byte_level(at, in, &options, out));
+    T2G_TRY(t2g_read_byte_level(at, in, &options, out));
     if (options.prefix_space)
         T2G_TRY(add_text_step(t, at, (t2g_step){.kind = STEP_PREPEND}, " ",
                               1));
@@ -151,7 +152,7 @@ static t2g_status read_metaspace_step(t2g_tokenizer *t, const place *at,
                                       const json_t *in, json_t **out)
 {
     metaspace m;
-    T2G_TRY(read_metaspace(at, in, &m, out));
+    T2G_TRY(t2g_read_metaspace(at, in, &m, out));
     T2G_TRY(add_text_step(t, at, (t2g_step){.kind = STEP_SPACES}, m.mark,
                           m.length));
     if (m.scheme != SCHEME_NEVER)
@@ -165,7 +166,7 @@ static t2g_status read_metaspace_step(t2g_tokenizer *t, const place *at,
         m.length);
 }
 
-t2g_status read_pre_tokenizer(t2g_tokenizer *t, const place *at,
+t2g_status t2g_read_pre_tokenizer(t2g_tokenizer *t, const place *at,
                               const json_t *in, json_t **out)
 {
     static const struct {
@@ -179,12 +180,12 @@ t2g_status read_pre_tokenizer(t2g_tokenizer *t, const place *at,
         {"CharDelimiterSplit", read_delimiter},
     };
     const char *type;
-    T2G_TRY(get_type(at, in, &type));
+    T2G_TRY(t2g_get_type(at, in, &type));
     if (strcmp(type, "Sequence") == 0)
-        return read_sequence(t, at, in, "pretokenizers", read_pre_tokenizer,
-                             out);
+        return t2g_read_sequence(t, at, in, "pretokenizers",
+                                 t2g_read_pre_tokenizer, out);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].type, type) == 0)
             return kinds[i].read(t, at, in, out);
-    return place_unknown_type(at, type);
+    return t2g_place_unknown_type(at, type);
 }

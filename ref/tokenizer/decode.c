@@ -5,7 +5,7 @@
 #include "tokenizer_private.h"
 #include "unicode.h"
 
-static const t2g_token *token_at(const t2g_tokenizer *t, uint32_t id)
+const t2g_token *t2g_token_at(const t2g_tokenizer *t, uint32_t id)
 {
     if (id >= t->vocabulary.size || t->vocabulary.token[id].flags == 0)
         return NULL;
@@ -15,14 +15,14 @@ static const t2g_token *token_at(const t2g_tokenizer *t, uint32_t id)
 const char *t2g_tokenizer_bytes(const t2g_tokenizer *t, uint32_t id,
                                 size_t *length)
 {
-    const t2g_token *token = token_at(t, id);
+    const t2g_token *token = t2g_token_at(t, id);
     *length = token ? token->bytes_length : 0;
     return token ? token_bytes(&t->vocabulary, id) : NULL;
 }
 
 bool t2g_tokenizer_is_special(const t2g_tokenizer *t, uint32_t id)
 {
-    const t2g_token *token = token_at(t, id);
+    const t2g_token *token = t2g_token_at(t, id);
     return token && token->flags & TOKEN_SPECIAL;
 }
 
@@ -30,7 +30,7 @@ bool t2g_tokenizer_is_special(const t2g_tokenizer *t, uint32_t id)
  * that the normalizer changed. */
 static bool is_skipped(const t2g_tokenizer *t, uint32_t id)
 {
-    const t2g_token *token = token_at(t, id);
+    const t2g_token *token = t2g_token_at(t, id);
     return token && token->flags & TOKEN_SPECIAL &&
            !(token->flags & TOKEN_SHOWN);
 }
@@ -102,17 +102,18 @@ static bool begins(view v, const char *s, size_t n)
     return v.n >= n && memcmp(v.s, s, n) == 0;
 }
 
-static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+const char t2g_replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
-static t2g_status append_lossy(t2g_buffer *out, view v)
+t2g_status t2g_append_lossy(t2g_buffer *out, const char *s, size_t n)
 {
+    view v = {s, n};
     while (v.n > 0) {
         size_t valid = t2g_utf8_invalid(v.s, v.n);
         T2G_TRY(t2g_buffer_append(out, v.s, valid));
         v = (view){v.s + valid, v.n - valid};
         if (v.n == 0)
             break;
-        T2G_TRY(t2g_buffer_puts(out, replacement));
+        T2G_TRY(t2g_buffer_puts(out, t2g_replacement));
         size_t bad = t2g_utf8_subpart(v.s, v.n);
         v = (view){v.s + bad, v.n - bad};
     }
@@ -170,12 +171,11 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte of a token <0xNN>, or -1. */
-static int fallback_byte(view v)
+int t2g_fallback_byte(const char *s, size_t n)
 {
-    if (v.n != 6 || !begins(v, "<0x", 3) || v.s[5] != '>')
+    if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>')
         return -1;
-    int high = hex_digit(v.s[3]), low = hex_digit(v.s[4]);
+    int high = hex_digit(s[3]), low = hex_digit(s[4]);
     return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 
@@ -191,7 +191,7 @@ static t2g_status end_of_bytes(texts *out, t2g_buffer *bytes)
         return close(out);
     }
     for (size_t i = 0; i < n; i++) {
-        T2G_TRY(t2g_buffer_puts(&out->text, replacement));
+        T2G_TRY(t2g_buffer_puts(&out->text, t2g_replacement));
         T2G_TRY(close(out));
     }
     return T2G_OK;
@@ -202,7 +202,7 @@ static t2g_status byte_fallback_into(const texts *in, texts *out,
 {
     for (size_t i = 0; i < in->count; i++) {
         view v = text_at(in, i);
-        int byte = fallback_byte(v);
+        int byte = t2g_fallback_byte(v.s, v.n);
         if (byte >= 0) {
             T2G_TRY(t2g_buffer_append(bytes, &(char){(char)byte}, 1));
             continue;
@@ -301,8 +301,7 @@ static t2g_status byte_level(const texts *in, texts *out)
         s = t2g_append_symbol_bytes(&bytes, v.s, v.n);
     }
     if (s == T2G_OK)
-        s = append_lossy(&out->text, (view){bytes.data ? bytes.data : "",
-                                            bytes.size});
+        s = t2g_append_lossy(&out->text, bytes.data, bytes.size);
     t2g_buffer_free(&bytes);
     return s == T2G_OK ? close(out) : s;
 }
@@ -360,7 +359,7 @@ static t2g_status collect(const t2g_tokenizer *t, const uint32_t *ids, size_t n,
                           bool skip_special, texts *out)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!token_at(t, ids[i]) || (skip_special && is_skipped(t, ids[i])))
+        if (!t2g_token_at(t, ids[i]) || (skip_special && is_skipped(t, ids[i])))
             continue;
         T2G_TRY(append(&out->text, content_of(t, ids[i])));
         T2G_TRY(close(out));
@@ -429,7 +428,7 @@ static t2g_status decode_byte_level(const t2g_tokenizer *t, const uint32_t *ids,
     t2g_status s = t2g_tokenizer_decode_bytes(t, ids, n, skip_special, &bytes,
                                               NULL);
     if (s == T2G_OK)
-        s = append_lossy(out, (view){bytes.data, bytes.size});
+        s = t2g_append_lossy(out, bytes.data, bytes.size);
     t2g_buffer_free(&bytes);
     return s;
 }
@@ -451,7 +450,7 @@ t2g_status t2g_decoder_token(const t2g_decoder *d, const char *content,
     int byte = -1;
     for (size_t i = 0; i < d->count && byte < 0; i++)
         if (d->step[i].kind == DECODE_BYTE_FALLBACK)
-            byte = fallback_byte(v);
+            byte = t2g_fallback_byte(v.s, v.n);
     if (byte >= 0)
         return t2g_buffer_append(out, &(char){(char)byte}, 1);
     for (size_t i = 0; i < d->count; i++) {
@@ -467,114 +466,4 @@ t2g_status t2g_decoder_token(const t2g_decoder *d, const char *content,
         return replace_text(out, v, s->text, s->length, by);
     }
     return append(out, v);
-}
-
-/* --- streams ------------------------------------------------------------- */
-
-void t2g_decode_stream_free(t2g_decode_stream *s)
-{
-    t2g_free(s->id);
-    t2g_buffer_free(&s->bytes);
-    *s = (t2g_decode_stream){0};
-}
-
-/* Bytes of a ByteLevel decoder: all but a character that is not complete. */
-static t2g_status push_bytes(t2g_decode_stream *s, const t2g_tokenizer *t, uint32_t id,
-                             bool skip_special, t2g_buffer *out)
-{
-    T2G_TRY(t2g_tokenizer_decode_bytes(t, &id, 1, skip_special, &s->bytes,
-                                       NULL));
-    view v = {s->bytes.data, s->bytes.size};
-    size_t held = 0;
-    for (size_t back = 1; back < 4 && back <= v.n && held == 0; back++) {
-        const char *tail = v.s + v.n - back;
-        if (utf8_length((unsigned char)tail[0]) > back &&
-            (unsigned char)tail[0] >= 0xc2 && t2g_utf8_subpart(tail, back) == back)
-            held = back;
-    }
-    T2G_TRY(append_lossy(out, (view){v.s, v.n - held}));
-    if (held > 0)
-        memmove(s->bytes.data, v.s + v.n - held, held);
-    s->bytes.size = held;
-    return T2G_OK;
-}
-
-static t2g_status keep_id(t2g_decode_stream *s, uint32_t id)
-{
-    if (s->count == s->capacity) {
-        size_t capacity = s->capacity ? 2 * s->capacity : 16;
-        uint32_t *grown = t2g_regrow(s->id, s->count, capacity, sizeof *grown);
-        if (!grown)
-            return T2G_ERR_MEMORY;
-        s->id = grown;
-        s->capacity = capacity;
-    }
-    s->id[s->count++] = id;
-    return T2G_OK;
-}
-
-/* Whether tokens to come may change the text that the last one has. */
-static bool is_open(const t2g_tokenizer *t, const t2g_decode_stream *s,
-                    const t2g_buffer *text)
-{
-    const t2g_decoder *d = &t->decoder;
-    uint32_t last = s->id[s->count - 1];
-    for (size_t i = 0; i < d->count && token_at(t, last); i++)
-        if (d->step[i].kind == DECODE_BYTE_FALLBACK &&
-            fallback_byte(content_of(t, last)) >= 0)
-            return true;
-    return text->size >= 3 &&
-           memcmp(text->data + text->size - 3, replacement, 3) == 0;
-}
-
-/* Appends what all kept tokens say beyond what those given out did; the new
- * ones stay as the context of a decoder that treats the first of a text in a
- * special way. */
-static t2g_status give_out(t2g_decode_stream *s, const t2g_buffer *before,
-                           const t2g_buffer *after, t2g_buffer *out)
-{
-    if (after->size <= before->size)
-        return T2G_OK;
-    T2G_TRY(t2g_buffer_append(out, after->data + before->size,
-                              after->size - before->size));
-    memmove(s->id, s->id + s->done, (s->count - s->done) * sizeof *s->id);
-    s->count -= s->done;
-    s->done = s->count;
-    return T2G_OK;
-}
-
-static t2g_status advance(t2g_decode_stream *s, const t2g_tokenizer *t,
-                          bool skip_special, bool at_end, t2g_buffer *out)
-{
-    t2g_buffer before = {0}, after = {0};
-    if (s->count == 0)
-        return T2G_OK;
-    t2g_status status = t2g_tokenizer_decode(t, s->id, s->done, skip_special,
-                                             &before);
-    if (status == T2G_OK)
-        status = t2g_tokenizer_decode(t, s->id, s->count, skip_special, &after);
-    if (status == T2G_OK && (at_end || !is_open(t, s, &after)))
-        status = give_out(s, &before, &after, out);
-    t2g_buffer_free(&before);
-    t2g_buffer_free(&after);
-    return status;
-}
-
-t2g_status t2g_decode_stream_push(t2g_decode_stream *s, const t2g_tokenizer *t, uint32_t id,
-                           bool skip_special, t2g_buffer *out)
-{
-    if (t2g_decoder_is_byte_level(&t->decoder))
-        return push_bytes(s, t, id, skip_special, out);
-    T2G_TRY(keep_id(s, id));
-    return advance(s, t, skip_special, false, out);
-}
-
-t2g_status t2g_decode_stream_finish(t2g_decode_stream *s, const t2g_tokenizer *t,
-                             bool skip_special, t2g_buffer *out)
-{
-    t2g_status status = advance(s, t, skip_special, true, out);
-    if (status == T2G_OK)
-        status = append_lossy(out, (view){s->bytes.data, s->bytes.size});
-    s->count = s->done = s->bytes.size = 0;
-    return status;
 }

@@ -142,6 +142,24 @@ t2g_status t2g_encoding_add(t2g_encoding *e, uint32_t id, size_t begin,
     return T2G_OK;
 }
 
+t2g_status t2g_encoding_insert(t2g_encoding *e, size_t at, size_t n)
+{
+    T2G_TRY(t2g_encoding_reserve(e, n));
+    size_t after = e->count - at;
+#define OPEN_GAP(member, per_token)                                            \
+    memmove(e->member + (per_token) * (at + n), e->member + (per_token) * at,  \
+            (per_token) * after * sizeof *e->member);                          \
+    memset(e->member + (per_token) * at, 0,                                    \
+           (per_token) * n * sizeof *e->member)
+    OPEN_GAP(id, 1);
+    OPEN_GAP(offset, 2);
+    OPEN_GAP(type_id, 1);
+    OPEN_GAP(role, 1);
+#undef OPEN_GAP
+    e->count += n;
+    return T2G_OK;
+}
+
 void t2g_encoding_free(t2g_encoding *e)
 {
     t2g_free(e->id);

@@ -107,7 +107,7 @@ typedef struct t2g_text {
 /* One step. It owns nothing; texts and regex outlive it. */
 typedef struct t2g_normalizer_step {
     t2g_normalizer_kind kind;
-    t2g_text pattern; /* literal, where regex is NULL */
+    t2g_text pattern; /* literal, not empty, where regex is NULL */
     t2g_regex *regex;
     t2g_text content;
     bool left, right;

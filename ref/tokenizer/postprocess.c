@@ -245,18 +245,6 @@ static size_t special_count(const t2g_post_processor *p, bool pair)
 
 /* --- padding ------------------------------------------------------------- */
 
-/* Moves the tokens from `first` on by n, and puts padding there. */
-static void shift(t2g_encoding *e, size_t first, size_t n)
-{
-    size_t count = e->count - first;
-    memmove(e->id + first + n, e->id + first, count * sizeof *e->id);
-    memmove(e->offset + 2 * (first + n), e->offset + 2 * first,
-            2 * count * sizeof *e->offset);
-    memmove(e->type_id + first + n, e->type_id + first,
-            count * sizeof *e->type_id);
-    memmove(e->role + first + n, e->role + first, count);
-}
-
 static t2g_status pad(const t2g_padding *p, t2g_encoding *e, size_t first)
 {
     size_t count = e->count - first, want = p->fixed ? p->fixed : count;
@@ -265,16 +253,12 @@ static t2g_status pad(const t2g_padding *p, t2g_encoding *e, size_t first)
     if (want <= count)
         return T2G_OK;
     size_t n = want - count, begin = p->left ? first : e->count;
-    T2G_TRY(t2g_encoding_reserve(e, n));
-    if (p->left)
-        shift(e, first, n);
+    T2G_TRY(t2g_encoding_insert(e, begin, n));
     for (size_t i = begin; i < begin + n; i++) {
         e->id[i] = p->id;
-        e->offset[2 * i] = e->offset[2 * i + 1] = 0;
         e->type_id[i] = p->type_id;
         e->role[i] = T2G_TOKEN_PADDING;
     }
-    e->count += n;
     return T2G_OK;
 }
 

@@ -172,7 +172,8 @@ static t2g_status spaces(t2g_rewrite *r, const t2g_step *s)
 static t2g_status prepend(t2g_rewrite *r, const t2g_step *s)
 {
     const t2g_piece *in = r->in;
-    bool there = in->n >= s->length && memcmp(in->text, s->text, s->length) == 0;
+    bool there = in->n >= s->length &&
+                 memcmp(in->text, s->text, s->length) == 0;
     if (there || (s->first_only && piece_begin(in, 0) != 0))
         return T2G_OK;
     return t2g_rewrite_prepend(r, s->text, s->length);

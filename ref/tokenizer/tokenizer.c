@@ -115,7 +115,8 @@ static t2g_status put_pattern(t2g_tokenizer *t, uint32_t id,
     T2G_TRY(t2g_normalize(&t->normalizer, &content, &shown, scratch));
     if (shown.n == 0)
         return T2G_OK;
-    if (shown.n != content.n || memcmp(shown.text, content.text, shown.n) != 0) {
+    if (shown.n != content.n ||
+        memcmp(shown.text, content.text, shown.n) != 0) {
         token->flags |= TOKEN_SHOWN;
         T2G_TRY(t2g_vocabulary_set_bytes(
             &t->vocabulary, id, shown.text, shown.n,

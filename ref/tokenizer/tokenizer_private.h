@@ -349,6 +349,15 @@ typedef struct t2g_decoder {
     bool present; /* without one tokens are joined by spaces */
 } t2g_decoder;
 
+/* The token of this id, or NULL. */
+const t2g_token *t2g_token_at(const t2g_tokenizer *t, uint32_t id);
+
+extern const char t2g_replacement[]; /* U+FFFD */
+/* Appends bytes, each maximal subpart that is not UTF-8 as U+FFFD. */
+T2G_CHECK t2g_status t2g_append_lossy(t2g_buffer *out, const char *s, size_t n);
+/* The byte of a token <0xNN>, or -1. */
+int t2g_fallback_byte(const char *s, size_t n);
+
 void t2g_decoder_free(t2g_decoder *d);
 /* True if it is nothing but ByteLevel. */
 bool t2g_decoder_is_byte_level(const t2g_decoder *d);
@@ -397,7 +406,8 @@ T2G_CHECK t2g_status t2g_tokenizer_set_model_options(t2g_tokenizer *t,
 T2G_CHECK t2g_status t2g_tokenizer_print(const t2g_tokenizer *t, bool pretty,
                                          t2g_buffer *out);
 /* Sets the components from the members truncation, padding, normalizer,
- * pre_tokenizer, post_processor, decoder of root; messages begin with file. In ref/files. */
+ * pre_tokenizer, post_processor, decoder of root; messages begin with file. In
+ * ref/files. */
 T2G_CHECK t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t,
                                                   const json_t *root,
                                                   const char *file);

@@ -7,19 +7,6 @@
 
 /* --- sequences ------------------------------------------------------------ */
 
-/* Puts a special token, which covers no bytes, in front of token `at`. */
-static t2g_status insert(t2g_encoding *e, size_t at, uint32_t id)
-{
-    T2G_TRY(t2g_encoding_add(e, id, 0, 0));
-    size_t after = e->count - 1 - at;
-    memmove(e->id + at + 1, e->id + at, after * sizeof *e->id);
-    memmove(e->offset + 2 * (at + 1), e->offset + 2 * at,
-            2 * after * sizeof *e->offset);
-    e->id[at] = id;
-    e->offset[2 * at] = e->offset[2 * at + 1] = 0;
-    return T2G_OK;
-}
-
 t2g_status t2g_encode_prompt(const t2g_tokenizer *t, const char *text, size_t n,
                              t2g_encoding *out)
 {
@@ -29,7 +16,9 @@ t2g_status t2g_encode_prompt(const t2g_tokenizer *t, const char *text, size_t n,
     bool wanted = bos >= 0 && bos != t2g_tokenizer_eos(t);
     if (!wanted || (out->count > at && out->id[at] == (uint32_t)bos))
         return T2G_OK;
-    return insert(out, at, (uint32_t)bos);
+    T2G_TRY(t2g_encoding_insert(out, at, 1));
+    out->id[at] = (uint32_t)bos;
+    return T2G_OK;
 }
 
 t2g_status t2g_encode_example(const t2g_tokenizer *t, const char *prompt,

@@ -137,17 +137,6 @@ static void bert_cleans_spaces_and_strips(void **state)
     CHECK_ALL(cases);
 }
 
-/* A regex of our own: a run of 'a', which may be empty. */
-static bool find_run(void *regex, const char *s, size_t n, size_t from,
-                     size_t *begin, size_t *end)
-{
-    (void)regex;
-    *begin = *end = from;
-    while (*end < n && s[*end] == 'a')
-        (*end)++;
-    return true;
-}
-
 static void replaces_from_left_to_right(void **state)
 {
     static const expected cases[] = {
@@ -164,15 +153,28 @@ static void replaces_from_left_to_right(void **state)
         {{.kind = NORMALIZE_REPLACE, .pattern = TEXT("b"),
           .content = TEXT("")}, TEXT("abc"), TEXT("ac"), {0, 1, 2, 3}},
         {{.kind = NORMALIZE_REPLACE, .pattern = TEXT("abc"),
-          .content = TEXT("")}, TEXT("ab"), TEXT("ab"), {0, 1, 1, 2}},
-        /* an empty pattern matches between all characters */
-        {{.kind = NORMALIZE_REPLACE, .content = TEXT("-")}, TEXT("a\xc3\xa9"),
-         TEXT("-a-\xc3\xa9-"), {0, 0, 0, 1, 0, 1, 1, 2, 2, 3, 1, 3}},
-        /* but a match of nothing right after another does not count */
-        {{.kind = NORMALIZE_REPLACE, .find = find_run, .content = TEXT("-")},
+          .content = TEXT("")}, TEXT("ab"), TEXT("ab"), {0, 1, 1, 2}}};
+    (void)state;
+    CHECK_ALL(cases);
+}
+
+static void replaces_what_a_regex_matches(void **state)
+{
+    t2g_regex *empty, *run;
+    assert_int_equal(t2g_regex_compile(&empty, "", 0), T2G_OK);
+    assert_int_equal(t2g_regex_compile(&run, "a*", 2), T2G_OK);
+    const expected cases[] = {
+        /* nothing matches between all characters */
+        {{.kind = NORMALIZE_REPLACE, .regex = empty, .content = TEXT("-")},
+         TEXT("a\xc3\xa9"), TEXT("-a-\xc3\xa9-"),
+         {0, 0, 0, 1, 0, 1, 1, 2, 2, 3, 1, 3}},
+        /* but right after another match it does not count */
+        {{.kind = NORMALIZE_REPLACE, .regex = run, .content = TEXT("-")},
          TEXT("aaxa"), TEXT("-x-"), {1, 2, 2, 3, 3, 4}}};
     (void)state;
     CHECK_ALL(cases);
+    t2g_regex_free(empty);
+    t2g_regex_free(run);
 }
 
 static void prepends_to_the_first_character(void **state)
@@ -222,7 +224,6 @@ static const t2g_normalizer_step every_kind[] = {
     {.kind = NORMALIZE_BERT, .clean_text = true, .handle_chinese_chars = true,
      .strip_accents = true, .lowercase = true},
     {.kind = NORMALIZE_BYTE_LEVEL},
-    {.kind = NORMALIZE_REPLACE, .content = TEXT("-")},
     {.kind = NORMALIZE_PREPEND, .content = TEXT("_")}};
 
 enum {
@@ -424,6 +425,7 @@ int main(void)
         cmocka_unit_test(characters_are_mapped_and_dropped),
         cmocka_unit_test(bert_cleans_spaces_and_strips),
         cmocka_unit_test(replaces_from_left_to_right),
+        cmocka_unit_test(replaces_what_a_regex_matches),
         cmocka_unit_test(prepends_to_the_first_character),
         cmocka_unit_test(steps_follow_each_other),
         cmocka_unit_test(plain_text_is_not_copied),

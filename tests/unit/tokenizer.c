@@ -116,39 +116,53 @@ static void refuses_what_it_does_not_do(void **state)
         {"[]", "an array, expected an object", T2G_ERR_FORMAT},
         {"{\"extra\":1}", "unknown key 'extra'", T2G_ERR_FORMAT},
         {"{\"version\":\"2.0\"}", "version", T2G_ERR_FORMAT},
-        {"{\"truncation\":{}}", "truncation", T2G_ERR_UNSUPPORTED},
+        {"{\"truncation\":{},\"model\":" MODEL "}",
+         "truncation.max_length: missing", T2G_ERR_FORMAT},
+        {"{\"padding\":{\"strategy\":\"Longest\"},\"model\":" MODEL "}",
+         "padding.strategy: a string", T2G_ERR_FORMAT},
         {"{\"model\":{\"type\":\"Unigram\"}}", "model.type: 'Unigram'",
          T2G_ERR_UNSUPPORTED},
-        {"{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "out of range",
+        {"{\"model\":{\"merges\":[]}}", "model.vocab: missing",
          T2G_ERR_FORMAT},
-        {"{\"model\":{\"vocab\":{\"a\":0.5},\"merges\":[]}}", "a real number",
-         T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{},\"merges\":1}}",
+         "model.merges: an integer", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}",
+         "bad.json:1:24: model.vocab: expected an id", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":0.5},\"merges\":[]}}",
+         "expected an id", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"a\":4294967296},\"merges\":[]}}",
+         "expected an id", T2G_ERR_FORMAT},
         {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
          "is that of 'a' already", T2G_ERR_FORMAT},
         {"{\"model\":{\"vocab\":{\"a\":4194304},\"merges\":[]}}",
          "expected less than 4194304", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{\"\\ud800\":0},\"merges\":[]}}",
+         "model", T2G_ERR_FORMAT},
         {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a b\"]}}",
          "model.merges[0]: 'b' is not in the vocabulary", T2G_ERR_FORMAT},
         {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[\"a a a\"]}}",
-         "model.merges[0]: expected two parts", T2G_ERR_FORMAT},
+         "model.merges: expected \"left right\"", T2G_ERR_FORMAT},
         {"{\"model\":{\"vocab\":{\"a\":0,\"aa\":1},"
          "\"merges\":[\"a a\",[\"a\",\"a\"]]}}", "all alike", T2G_ERR_FORMAT},
-        {"{\"model\":{\"vocab\":{},\"merges\":[],"
-         "\"end_of_word_suffix\":\"</w>\"}}", "end_of_word_suffix",
-         T2G_ERR_UNSUPPORTED},
-        {"{\"model\":" MODEL "}", "pre_tokenizer", T2G_ERR_UNSUPPORTED},
+        {"{\"model\":{\"vocab\":{},\"merges\":[],\"unk_token\":\"?\"}}",
+         "model.unk_token: '?'", T2G_ERR_FORMAT},
+        {"{\"model\":{\"vocab\":{},\"merges\":[],\"dropout\":2}}",
+         "model.dropout", T2G_ERR_FORMAT},
         {"{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":"
-         "[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]},\"model\":" MODEL "}",
-         "normalizer.normalizers[1].type: 'Lowercase'", T2G_ERR_UNSUPPORTED},
-        {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"x\"},"
-         "\"behavior\":\"Isolated\",\"invert\":false},\"model\":" MODEL "}",
-         "pre_tokenizer.pattern.Regex: 'x'", T2G_ERR_UNSUPPORTED},
-        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
-         BYTE_LEVEL "," BYTE_LEVEL "]},\"model\":" MODEL "}",
-         "pre_tokenizer.pretokenizers[1]: a step after ByteLevel",
+         "[{\"type\":\"NFC\"},{\"type\":\"Precompiled\"}]},\"model\":" MODEL
+         "}", "normalizer.normalizers[1].type: 'Precompiled'",
          T2G_ERR_UNSUPPORTED},
-        {"{\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":{\"type\":\"Fuse\"},"
-         "\"model\":" MODEL "}", "decoder.type: 'Fuse'", T2G_ERR_UNSUPPORTED},
+        {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"}"
+         ",\"behavior\":\"Isolated\",\"invert\":false},\"model\":" MODEL "}",
+         "pre_tokenizer.pattern.Regex: ", T2G_ERR_FORMAT},
+        {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"x\"}"
+         ",\"behavior\":\"Merged\",\"invert\":false},\"model\":" MODEL "}",
+         "pre_tokenizer.behavior: 'Merged'", T2G_ERR_FORMAT},
+        {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"xy\"},"
+         "\"model\":" MODEL "}", "pre_tokenizer.replacement: 'xy'",
+         T2G_ERR_FORMAT},
+        {"{\"decoder\":{\"type\":\"CTC\"},\"model\":" MODEL "}",
+         "decoder.type: 'CTC'", T2G_ERR_UNSUPPORTED},
         {"{\"pre_tokenizer\":" BYTE_LEVEL ",\"post_processor\":{\"type\":"
          "\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"x\","
          "\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}},\"model\":" MODEL
@@ -226,14 +240,15 @@ static void finds_added_tokens(void **state)
     t2g_tokenizer_free(t);
 }
 
-static void inserted_spaces_are_empty(void **state)
+/* As in the reference. */
+static void inserted_spaces_cover_a_character(void **state)
 {
     t2g_tokenizer *t = small(
         ADDED("<x>", FLAGS(false, false, false, false, true)), PREFIXED);
     (void)state;
-    check_ids(t, "ab", 0, "3[0,0) 2[0,2) ");
+    check_ids(t, "ab", 0, "3[0,1) 2[0,2) ");
     check_ids(t, " a", 0, "4[0,2) ");
-    check_ids(t, "b<x>aa", 0, "3[0,0) 1[0,1) 5[1,4) 4[4,5) 0[5,6) ");
+    check_ids(t, "b<x>aa", 0, "3[0,1) 1[0,1) 5[1,4) 4[4,5) 0[5,6) ");
     t2g_tokenizer_free(t);
 }
 
@@ -243,7 +258,9 @@ static void applies_templates(void **state)
         "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":"
         "{\"id\":\"<x>\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\","
         "\"type_id\":0}},{\"SpecialToken\":{\"id\":\"<x>\",\"type_id\":0}}],"
-        "\"pair\":[],\"special_tokens\":{\"<x>\":{\"id\":\"<x>\",\"ids\":[5],"
+        "\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"Sequence\":"
+        "{\"id\":\"B\",\"type_id\":1}}],\"special_tokens\":{\"<x>\":"
+        "{\"id\":\"<x>\",\"ids\":[5],"
         "\"tokens\":[\"<x>\"]}}}";
     t2g_tokenizer *t;
     (void)state;
@@ -476,7 +493,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_training),
         cmocka_unit_test(merges_by_rank),
         cmocka_unit_test(finds_added_tokens),
-        cmocka_unit_test(inserted_spaces_are_empty),
+        cmocka_unit_test(inserted_spaces_cover_a_character),
         cmocka_unit_test(applies_templates),
         cmocka_unit_test(reports_invalid_utf8),
         cmocka_unit_test(offsets_tile_the_text),
