@@ -21,7 +21,7 @@ CFLAGS  += -std=c11 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno \
            -D_POSIX_C_SOURCE=200809L -Iinclude -MMD -MP
 OPENMP  ?= $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
 CFLAGS  += $(OPENMP)
-LDLIBS  += -lsleef -ljansson -lpcre2-8 -lxxhash -lz -lm
+LDLIBS  += -lsleef -ljansson -lxxhash -lz -lpcre2-8 -lm
 
 ifdef SANITIZE
 CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \

@@ -5,7 +5,7 @@
 set -u
 
 what=${1:-build}
-libraries='sleef jansson xxhash zlib cmocka'
+libraries='sleef jansson xxhash zlib pcre2 cmocka'
 
 compiler()
 {
@@ -28,6 +28,8 @@ include()
     jansson) echo '#include <jansson.h>' ;;
     xxhash) echo '#include <xxhash.h>' ;;
     zlib) echo '#include <zlib.h>' ;;
+    pcre2) printf '#define PCRE2_CODE_UNIT_WIDTH 8\n'
+           echo '#include <pcre2.h>' ;;
     cmocka) printf '#include <stdarg.h>\n#include <stddef.h>\n'
             printf '#include <stdint.h>\n#include <setjmp.h>\n'
             echo '#include <cmocka.h>' ;;
@@ -38,6 +40,7 @@ flag()
 {
     case $1 in
     zlib) echo -lz ;;
+    pcre2) echo -lpcre2-8 ;;
     *) echo "-l$1" ;;
     esac
 }
