@@ -393,10 +393,12 @@ static t2g_status read_tensors(t2g_gguf *g, cursor *c, size_t count)
         T2G_TRY(read_tensor(c, &g->tensor[i]));
     }
     size_t padding = (g->alignment - c->at % g->alignment) % g->alignment;
+    qsort(g->tensor, count, sizeof *g->tensor, by_name);
+    T2G_TRY(refuse_twins(g, "tensor", g->tensor, count, sizeof *g->tensor));
     qsort(g->tensor, count, sizeof *g->tensor, by_offset);
     T2G_TRY(place_data(g, c->at + padding));
     qsort(g->tensor, count, sizeof *g->tensor, by_name);
-    return refuse_twins(g, "tensor", g->tensor, count, sizeof *g->tensor);
+    return T2G_OK;
 }
 
 const t2g_gguf_tensor *t2g_gguf_find_tensor(const t2g_gguf *g,
