@@ -64,15 +64,19 @@ static void compare_tiktoken(verifier *v, const t2g_tokenizer *t,
     compare_text(v, t, c, T2G_ENCODE_NO_SPECIAL, plain ? plain : all, true);
 }
 
+static bool find_with(const char *dir, const char *name, const char *end,
+                      char *path, size_t size)
+{
+    int n = snprintf(path, size, "%s/%s%s", dir, name, end);
+    return n > 0 && (size_t)n < size && access(path, R_OK) == 0;
+}
+
 /* DIR/NAME, or DIR/NAME.gz; false when there is none. */
 static bool find_file(const char *dir, const char *name, char *path,
                       size_t size)
 {
-    snprintf(path, size, "%s/%s", dir, name);
-    if (access(path, R_OK) == 0)
-        return true;
-    snprintf(path, size, "%s/%s.gz", dir, name);
-    return access(path, R_OK) == 0;
+    return find_with(dir, name, "", path, size) ||
+           find_with(dir, name, ".gz", path, size);
 }
 
 /* A case of its own says that a tokenizer does not load. */
