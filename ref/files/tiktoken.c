@@ -28,29 +28,27 @@ static int base64_digit(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* [RFC4648] section 4, padded. False when it is not that, or empty. */
-static bool base64_decode(const char *s, size_t n, t2g_buffer *out,
-                          t2g_status *status)
+/* The number of bytes of n characters of base64, which `out` has room for; 0
+ * when they are none. [RFC4648] section 4, padded. */
+static size_t base64_decode(const char *s, size_t n, char *out)
 {
+    char *at = out;
     if (n == 0 || n % 4 != 0)
-        return false;
+        return 0;
     size_t padding = (s[n - 1] == '=') + (s[n - 1] == '=' && s[n - 2] == '=');
     for (size_t i = 0; i < n; i += 4) {
         uint32_t bits = 0;
-        size_t pad = i + 4 == n ? padding : 0;
+        size_t used = i + 4 == n ? 4 - padding : 4;
         for (size_t j = 0; j < 4; j++) {
-            int digit = j < 4 - pad ? base64_digit(s[i + j]) : 0;
+            int digit = j < used ? base64_digit(s[i + j]) : 0;
             if (digit < 0)
-                return false;
+                return 0;
             bits = bits << 6 | (uint32_t)digit;
         }
-        const char bytes[3] = {(char)(bits >> 16), (char)(bits >> 8),
-                               (char)bits};
-        *status = t2g_buffer_append(out, bytes, 3 - pad);
-        if (*status != T2G_OK)
-            return true;
+        for (size_t j = 0; j + 1 < used; j++)
+            *at++ = (char)(bits >> (16 - 8 * j));
     }
-    return true;
+    return (size_t)(at - out);
 }
 
 /* A decimal number below T2G_ID_LIMIT, or -1. */
@@ -84,49 +82,45 @@ static bool next_line(const char **at, const char *end, line *l)
     return true;
 }
 
-/* Bytes and rank of a line; *rank = -1 when it is not one. */
-static t2g_status parse_line(const line *l, t2g_buffer *bytes, int64_t *rank)
+/* The rank of a line and its bytes, for which there is room; -1 when it is not
+ * such a line. */
+static int64_t parse_line(const line *l, char *bytes, size_t *count)
 {
     const char *space = memchr(l->s, ' ', l->n);
     size_t n = space ? (size_t)(space - l->s) : 0;
-    t2g_status s = T2G_OK;
-    bytes->size = 0;
-    *rank = -1;
-    if (space && base64_decode(l->s, n, bytes, &s) && s == T2G_OK)
-        *rank = parse_rank(space + 1, l->n - n - 1);
-    return s;
+    *count = base64_decode(l->s, n, bytes);
+    return *count > 0 ? parse_rank(space + 1, l->n - n - 1) : -1;
 }
 
 bool t2g_tiktoken_begins(const char *head, size_t n)
 {
+    char bytes[T2G_TIKTOKEN_HEAD];
     const char *at = head;
+    size_t count;
     line l = {0};
-    int64_t rank = -1;
-    t2g_buffer bytes = {0};
     while (next_line(&at, head + n, &l) && l.n == 0)
         ;
-    bool begins = l.n > 0 && parse_line(&l, &bytes, &rank) == T2G_OK &&
-                  rank >= 0;
-    t2g_buffer_free(&bytes);
-    return begins;
+    return l.n > 0 && parse_line(&l, bytes, &count) >= 0;
 }
 
 /* --- tokens -------------------------------------------------------------- */
 
-/* The file being read, and buffers that are used for each line. */
+/* The file being read, and the token of the line. */
 typedef struct reader {
     t2g_tokenizer *t;
     const char *path;
-    t2g_buffer bytes, content;
-    size_t count; /* tokens */
+    char *bytes; /* room for those of any line */
+    size_t length;
+    t2g_buffer content; /* the bytes as symbols */
+    size_t count;       /* tokens so far */
 } reader;
 
-/* The bytes as symbols, as the contents of byte-level vocabularies are. */
+/* Contents of byte-level vocabularies are symbols. */
 static t2g_status spell(reader *r)
 {
     r->content.size = 0;
-    for (size_t i = 0; i < r->bytes.size; i++) {
-        uint32_t symbol = t2g_byte_symbol((unsigned char)r->bytes.data[i]);
+    for (size_t i = 0; i < r->length; i++) {
+        uint32_t symbol = t2g_byte_symbol((unsigned char)r->bytes[i]);
         char utf8[2] = {(char)symbol, 0};
         if (symbol >= 0x80) {
             utf8[0] = (char)(0xc0 | symbol >> 6);
@@ -145,8 +139,8 @@ static t2g_status put_token(reader *r, uint32_t rank)
     if (twin != T2G_NO_TOKEN)
         return t2g_fail(T2G_ERR_FORMAT, "the bytes of rank %u are those of "
                         "rank %u", rank, (unsigned)twin);
-    if (r->bytes.size == 1)
-        r->t->byte_id[(unsigned char)r->bytes.data[0]] = rank;
+    if (r->length == 1)
+        r->t->byte_id[(unsigned char)r->bytes[0]] = rank;
     r->count++;
     return t2g_vocabulary_put(v, rank, r->content.data, r->content.size,
                               TOKEN_MODEL);
@@ -154,8 +148,7 @@ static t2g_status put_token(reader *r, uint32_t rank)
 
 static t2g_status read_line(reader *r, const line *l)
 {
-    int64_t rank;
-    T2G_TRY(parse_line(l, &r->bytes, &rank));
+    int64_t rank = parse_line(l, r->bytes, &r->length);
     if (rank < 0)
         return t2g_fail(T2G_ERR_FORMAT, "expected base64, a space and a rank "
                         "below %d", T2G_ID_LIMIT);
@@ -166,6 +159,9 @@ static t2g_status read_lines(reader *r, const t2g_buffer *text)
 {
     const char *at = text->data, *end = at + text->size;
     line l;
+    r->bytes = t2g_calloc(text->size, 1);
+    if (!r->bytes)
+        return T2G_ERR_MEMORY;
     for (size_t number = 1; next_line(&at, end, &l); number++) {
         t2g_status s = l.n > 0 ? read_line(r, &l) : T2G_OK;
         if (s != T2G_OK)
@@ -558,7 +554,7 @@ t2g_status t2g_tokenizer_read_tiktoken(t2g_tokenizer *t, const char *path)
         s = put_merges(&r, &whole);
     if (s == T2G_OK)
         s = find_and_use(&r, whole);
-    t2g_buffer_free(&r.bytes);
+    t2g_free(r.bytes);
     t2g_buffer_free(&r.content);
     return s;
 }

@@ -7,7 +7,9 @@
 
 /* NAME.tiktoken or NAME.tiktoken.gz. */
 bool t2g_tiktoken_named(const char *path);
-/* The first n bytes of a file hold a first line of a rank file. */
+enum { T2G_TIKTOKEN_HEAD = 256 };
+/* The first n <= T2G_TIKTOKEN_HEAD bytes of a file begin with a line of
+ * ranks. */
 bool t2g_tiktoken_begins(const char *head, size_t n);
 
 #endif

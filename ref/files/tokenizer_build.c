@@ -27,7 +27,7 @@ static size_t read_head(const char *path, char *head, size_t size)
 
 t2g_tokenizer_file t2g_tokenizer_file_of(const char *path)
 {
-    char head[256];
+    char head[T2G_TIKTOKEN_HEAD];
     size_t n = read_head(path, head, sizeof head);
     if (n >= 4 && memcmp(head, "GGUF", 4) == 0)
         return TOKENIZER_GGUF;
