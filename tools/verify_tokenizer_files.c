@@ -134,7 +134,7 @@ static void compare_flag(verifier *v, const json_t *entry, const char *key,
                     got ? "false" : "true");
 }
 
-/* The list names all added tokens, so that a surplus one shows in the number. */
+/* The list names all added tokens: a surplus one shows in the number. */
 static void compare_added(verifier *v, const t2g_tokenizer *t,
                           const json_t *list)
 {

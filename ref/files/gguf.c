@@ -519,12 +519,14 @@ t2g_status t2g_gguf_f32(const t2g_gguf *g, const char *name, bool required,
 t2g_status t2g_gguf_bool(const t2g_gguf *g, const char *name, bool required,
                          bool *value)
 {
-    uint8_t byte = *value;
-    T2G_TRY(get_number(g, name, required, T2G_GGUF_BOOL, &byte));
-    if (byte > 1)
+    const t2g_gguf_key *key;
+    T2G_TRY(find_typed(g, name, required, false, T2G_GGUF_BOOL, &key));
+    if (!key)
+        return T2G_OK;
+    if (key->value[0] > 1)
         return t2g_fail(T2G_ERR_FORMAT, "%s: key '%s': a bool of %u, expected "
-                        "0 or 1", g->path, name, byte);
-    *value = byte == 1;
+                        "0 or 1", g->path, name, key->value[0]);
+    *value = key->value[0] == 1;
     return T2G_OK;
 }
 

@@ -313,8 +313,9 @@ static const char *plain_pattern(const char *pattern)
     } twins[] = {
         {"'(?:[sdmt]|ll|ve|re)| ?\\p{L}++| ?\\p{N}++| ?[^\\s\\p{L}\\p{N}]++"
          "|\\s++$|\\s+(?!\\S)|\\s", t2g_pattern_gpt2},
-        {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+"
-         "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]|\\s+(?!\\S)|\\s",
+        {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++"
+         "|\\p{N}{1,3}+| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*+|\\s++$|\\s*[\\r\\n]"
+         "|\\s+(?!\\S)|\\s",
          t2g_pattern_cl100k},
     };
     for (size_t i = 0; i < sizeof twins / sizeof *twins; i++)

@@ -2,9 +2,19 @@
 #ifndef DAMAGE_H
 #define DAMAGE_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "t2g/memory.h"
+
+/* Writes a file without waiting for the disk. */
+static void put_quickly(const char *path, const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, n, f) != n || fclose(f) != 0)
+        abort();
+}
 
 static uint64_t random_bits(uint64_t *state) /* [xorshift64*] */
 {

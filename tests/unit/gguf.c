@@ -73,10 +73,7 @@ static t2g_buffer good_file(void)
 static const char *store(const void *bytes, size_t n)
 {
     const char *path = in_folder("test.gguf");
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
+    put_quickly(path, bytes, n);
     return path;
 }
 
