@@ -1,8 +1,8 @@
 /* The tokenizer of a model in a GGUF file: byte-level BPE ("gpt2") and
- * SentencePiece's BPE ("llama"). A file names its pre-tokenizer only; what
- * stands behind a name is what llama.cpp and Hugging Face transformers agree
- * on. Normalizers have no name there: Qwen's form C is not applied, by them
- * neither. */
+ * SentencePiece's BPE ("llama"). A file only names its pre-tokenizer; the names
+ * known here are those for which llama.cpp splits as the tokenizer.json of the
+ * family does. Normalizers have no name: Qwen's form C is not applied, as it is
+ * not by llama.cpp and by the GGUF reader of transformers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,7 +238,6 @@ static const family families[] = {
     {"llama-bpe", SPLIT_CL100K, true, true},
     {"llama3", SPLIT_CL100K, true, true},
     {"llama-v3", SPLIT_CL100K, true, true},
-    {"falcon3", SPLIT_CL100K, true, true},
     {"dbrx", SPLIT_CL100K, false, false},
     {"smaug-bpe", SPLIT_CL100K, false, false},
     {"qwen2", SPLIT_QWEN2, false, false},

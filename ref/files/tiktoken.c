@@ -113,6 +113,7 @@ typedef struct reader {
     size_t length;
     t2g_buffer content; /* the bytes as symbols */
     size_t count;       /* tokens so far */
+    bool whole;         /* whole pieces are to be looked up first */
 } reader;
 
 /* Contents of byte-level vocabularies are symbols. */
@@ -193,49 +194,49 @@ static t2g_status read_ranks(reader *r)
 
 /* --- merges -------------------------------------------------------------- */
 
+/* What making merges needs for each token. */
+typedef struct merger {
+    t2g_tokenizer *t;
+    t2g_bpe bpe;
+    t2g_cuts cuts;
+    bool whole; /* some token may be found only as a whole piece */
+} merger;
+
 /* Every cut of a token that no two tokens of lower ranks make. */
-static t2g_status put_cuts(t2g_tokenizer *t, t2g_cuts *cuts, uint32_t id)
+static t2g_status put_cuts(merger *m, uint32_t id)
 {
-    cuts->count = 0;
-    T2G_TRY(t2g_cuts_add(cuts, &t->vocabulary, id, 0));
-    for (size_t i = 0; i < cuts->count; i++)
-        T2G_TRY(t2g_merges_put(&t->merges, cuts->cut[i].left,
-                               cuts->cut[i].right, id));
+    m->whole = true;
+    m->cuts.count = 0;
+    T2G_TRY(t2g_cuts_add(&m->cuts, &m->t->vocabulary, id, 0));
+    for (size_t i = 0; i < m->cuts.count; i++)
+        T2G_TRY(t2g_merges_put(&m->t->merges, m->cuts.cut[i].left,
+                               m->cuts.cut[i].right, id));
     return T2G_OK;
 }
 
-static t2g_status put_merge(t2g_tokenizer *t, t2g_bpe *bpe, t2g_cuts *cuts,
-                            uint32_t id)
+static t2g_status put_merge(merger *m, uint32_t id)
 {
-    const t2g_token *token = &t->vocabulary.token[id];
+    const t2g_vocabulary *v = &m->t->vocabulary;
     size_t count;
-    T2G_TRY(t2g_bpe_encode(t, bpe, token_bytes(&t->vocabulary, id),
-                           token->bytes_length, &count));
-    if (count != 2) {
-        t->ignore_merges = true; /* in the end: whole pieces are looked up */
-        return put_cuts(t, cuts, id);
-    }
-    const t2g_symbol *left = bpe->symbol, *right = left + left->next;
-    return t2g_merges_put(&t->merges, left->id, right->id, id);
+    T2G_TRY(t2g_bpe_encode(m->t, &m->bpe, token_bytes(v, id),
+                           v->token[id].bytes_length, &count));
+    if (count != 2)
+        return put_cuts(m, id);
+    const t2g_symbol *left = m->bpe.symbol, *right = left + left->next;
+    return t2g_merges_put(&m->t->merges, left->id, right->id, id);
 }
 
-/* *whole: some tokens may be found only by looking up a whole piece. */
-static t2g_status put_merges(reader *r, bool *whole)
+static t2g_status put_merges(reader *r)
 {
     const t2g_vocabulary *v = &r->t->vocabulary;
-    t2g_bpe bpe = {0};
-    t2g_cuts cuts = {0};
+    merger m = {.t = r->t};
     t2g_status s = T2G_OK;
-    *whole = false;
-    for (uint32_t id = 0; id < v->size && s == T2G_OK; id++) {
-        if (v->token[id].flags == 0 || v->token[id].bytes_length < 2)
-            continue;
-        s = put_merge(r->t, &bpe, &cuts, id);
-        *whole |= r->t->ignore_merges;
-        r->t->ignore_merges = false;
-    }
-    t2g_bpe_free(&bpe);
-    t2g_free(cuts.cut);
+    for (uint32_t id = 0; id < v->size && s == T2G_OK; id++)
+        if (v->token[id].flags != 0 && v->token[id].bytes_length >= 2)
+            s = put_merge(&m, id);
+    t2g_bpe_free(&m.bpe);
+    t2g_free(m.cuts.cut);
+    r->whole = m.whole;
     return s == T2G_OK ? s : t2g_fail_in(s, "%s", r->path);
 }
 
@@ -403,7 +404,7 @@ static const encoding *find_encoding(const char *name, size_t n)
 }
 
 /* The components of an encoding with this pattern. */
-static t2g_status set_components(reader *r, const char *pattern, bool whole)
+static t2g_status set_components(reader *r, const char *pattern)
 {
     t2g_tokenizer *t = r->t;
     json_t *post = t2g_build_byte_level_post();
@@ -417,10 +418,10 @@ static t2g_status set_components(reader *r, const char *pattern, bool whole)
         t, json_pack("{s:o,s:o,s:o,s:{s:b}}", "pre_tokenizer", pre,
                      "post_processor", post, "decoder",
                      t2g_build_byte_level_decoder(), "model", "ignore_merges",
-                     whole), r->path);
+                     r->whole), r->path);
 }
 
-static t2g_status use_encoding(reader *r, const encoding *e, bool whole)
+static t2g_status use_encoding(reader *r, const encoding *e)
 {
     if (r->count != e->ranks)
         return t2g_fail(T2G_ERR_FORMAT, "%s: %zu ranks, but %s has %zu",
@@ -428,7 +429,7 @@ static t2g_status use_encoding(reader *r, const encoding *e, bool whole)
     t2g_status s = put_specials(r->t, e);
     if (s != T2G_OK)
         return t2g_fail_in(s, "%s", r->path);
-    return set_components(r, e->pattern, whole);
+    return set_components(r, e->pattern);
 }
 
 /* --- an encoding described in JSON ---------------------------------------- */
@@ -471,8 +472,7 @@ static t2g_status check_size(const reader *r, const json_t *described)
                     "largest id", found);
 }
 
-static t2g_status use_description(reader *r, const json_t *described,
-                                  bool whole)
+static t2g_status use_description(reader *r, const json_t *described)
 {
     const json_t *pattern = json_object_get(described, "pattern");
     if (!json_is_string(pattern))
@@ -480,13 +480,13 @@ static t2g_status use_description(reader *r, const json_t *described,
                         t2g_json_type(pattern));
     T2G_TRY(read_specials(r, json_object_get(described, "special_tokens")));
     T2G_TRY(check_size(r, described));
-    return set_components(r, plain_pattern(json_string_value(pattern)), whole);
+    return set_components(r, plain_pattern(json_string_value(pattern)));
 }
 
 /* The encoding `name` in a file of several, or the only one; *found when the
  * file has it. */
 static t2g_status read_description(reader *r, const char *file,
-                                   const char *name, bool whole, bool *found)
+                                   const char *name, bool *found)
 {
     json_t *root = NULL;
     if (access(file, R_OK) != 0)
@@ -499,7 +499,7 @@ static t2g_status read_description(reader *r, const char *file,
         described = root;
     if (described) {
         *found = true;
-        s = use_description(r, described, whole);
+        s = use_description(r, described);
         if (s != T2G_OK)
             s = t2g_fail_in(s, "%s", file);
     }
@@ -508,7 +508,7 @@ static t2g_status read_description(reader *r, const char *file,
 }
 
 /* NAME.json, then encodings.json in the same folder. */
-static t2g_status read_beside(reader *r, bool whole, bool *found)
+static t2g_status read_beside(reader *r, bool *found)
 {
     size_t folder = folder_length(r->path), stem = stem_length(r->path);
     t2g_buffer name = {0}, file = {0};
@@ -516,30 +516,30 @@ static t2g_status read_beside(reader *r, bool whole, bool *found)
     if (s == T2G_OK)
         s = t2g_buffer_printf(&file, "%.*s.json", (int)stem, r->path);
     if (s == T2G_OK)
-        s = read_description(r, file.data, name.data, whole, found);
+        s = read_description(r, file.data, name.data, found);
     file.size = 0;
     if (s == T2G_OK && !*found)
         s = t2g_buffer_printf(&file, "%.*sencodings.json", (int)folder,
                               r->path);
     if (s == T2G_OK && !*found)
-        s = read_description(r, file.data, name.data, whole, found);
+        s = read_description(r, file.data, name.data, found);
     t2g_buffer_free(&name);
     t2g_buffer_free(&file);
     return s;
 }
 
-static t2g_status find_and_use(reader *r, bool whole)
+static t2g_status find_and_use(reader *r)
 {
     size_t folder = folder_length(r->path), stem = stem_length(r->path);
     const encoding *e = find_encoding(r->path + folder, stem - folder);
     bool found = e != NULL;
     if (e)
-        return use_encoding(r, e, whole);
-    T2G_TRY(read_beside(r, whole, &found));
+        return use_encoding(r, e);
+    T2G_TRY(read_beside(r, &found));
     if (found)
         return T2G_OK;
     if (r->count == llama3.ranks)
-        return use_encoding(r, &llama3, whole);
+        return use_encoding(r, &llama3);
     return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: the ranks of no encoding known "
                     "by this name; expected %.*s.json beside it with pattern "
                     "and special_tokens", r->path, (int)(stem - folder),
@@ -549,12 +549,11 @@ static t2g_status find_and_use(reader *r, bool whole)
 t2g_status t2g_tokenizer_read_tiktoken(t2g_tokenizer *t, const char *path)
 {
     reader r = {.t = t, .path = path};
-    bool whole;
     t2g_status s = read_ranks(&r);
     if (s == T2G_OK)
-        s = put_merges(&r, &whole);
+        s = put_merges(&r);
     if (s == T2G_OK)
-        s = find_and_use(&r, whole);
+        s = find_and_use(&r);
     t2g_free(r.bytes);
     t2g_buffer_free(&r.content);
     return s;
