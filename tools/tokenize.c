@@ -338,7 +338,8 @@ static int run(const command *self, int argc, char **argv)
     tokenize_options o = {.add_special = true};
     option table[] = {
         {"tokenizer", OPTION_TEXT, &o.tokenizer, "Input",
-         "tokenizer.json or its folder", 0, 0, NULL, false},
+         "tokenizer.json or its folder, a GGUF or a .tiktoken file", 0, 0, NULL,
+         false},
         {"text", OPTION_TEXT, &o.text, "Input",
          "the text (or ids) itself, before files", 0, 0, NULL, false},
         {"field", OPTION_LIST, &o.fields, "Input",

@@ -42,9 +42,11 @@ static const stage_row *stage_of_folder(const char *name)
 static stage_fn *function_of(const stage_row *s, const json_t *root)
 {
     const char *kind = json_string_value(json_object_get(root, "kind"));
-    bool files = kind && strncmp(kind, "safetensors", 11) == 0;
-    return files && strcmp(s->name, "model") == 0 ? verify_safetensors
-                                                  : s->run;
+    if (!kind || strcmp(s->name, "model") != 0)
+        return s->run;
+    if (strcmp(kind, "gguf_tokenizer") == 0)
+        return verify_tokenizer;
+    return strncmp(kind, "safetensors", 11) == 0 ? verify_safetensors : s->run;
 }
 
 /* --- which files are cases ----------------------------------------------- */

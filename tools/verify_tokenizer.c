@@ -7,6 +7,7 @@
  *   invalid_utf8  bytes -> position of the first that is not UTF-8
  *   bpe_train     texts and options -> vocabulary and merges
  *   save          a tokenizer -> digest of the file it is written to
+ *   tiktoken, gguf_tokenizer  in verify_tokenizer_files.c
  * Offsets there count characters as atomic, so ours are widened first. */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 #include "../ref/tokenizer/tokenizer_private.h"
 #include "sha256.h"
-#include "verify.h"
+#include "verify_tokenizer_files.h"
 
 /* --- JSON ---------------------------------------------------------------- */
 
@@ -728,6 +729,8 @@ void verify_tokenizer(verifier *v, const char *path, const json_t *root)
         {"hf", verify_hf},           {"pretok", verify_pretok},
         {"decode", verify_decode},   {"invalid_utf8", verify_invalid},
         {"bpe_train", verify_training}, {"save", verify_save},
+        {"tiktoken", verify_tiktoken},
+        {"gguf_tokenizer", verify_gguf_tokenizer},
     };
     const char *kind = text_of(root, "kind");
     for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
@@ -735,7 +738,5 @@ void verify_tokenizer(verifier *v, const char *path, const json_t *root)
             kinds[i].verify(v, path, root);
             return;
         }
-    verify_skip(v, path, NULL, kind && strcmp(kind, "tiktoken") == 0
-                                   ? "tiktoken rank files are not supported"
-                                   : "not a kind of tokenizer case");
+    verify_skip(v, path, NULL, "not a kind of tokenizer case");
 }

@@ -87,6 +87,16 @@ T2G_CHECK t2g_status t2g_record_string(const t2g_records *r, size_t i,
 /** Makes a directory and its parents; existing ones are fine. */
 T2G_CHECK t2g_status t2g_directory_make(const char *path);
 
+/** A whole regular file in memory, read only: mapped, or on the heap where the
+ * file system cannot map. bytes is NULL when it is empty. */
+typedef struct t2g_file_view {
+    const unsigned char *bytes;
+    size_t size;
+    bool mapped;
+} t2g_file_view;
+T2G_CHECK t2g_status t2g_file_view_open(t2g_file_view *view, const char *path);
+void t2g_file_view_close(t2g_file_view *view);
+
 /* --- safetensors ------------------------------------------------------- */
 
 typedef enum t2g_dtype { T2G_F32, T2G_F16, T2G_BF16, T2G_F64, T2G_I64,
@@ -106,9 +116,7 @@ typedef struct t2g_safetensors {
     size_t count;
     json_t *metadata; /* object or NULL */
     char *path;
-    void *mapping;
-    size_t mapping_size;
-    unsigned char *heap; /* the file, where it cannot be mapped */
+    t2g_file_view view;
 } t2g_safetensors;
 
 /** Maps a file and checks its header as the format's library does: tiling

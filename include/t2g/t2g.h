@@ -8,6 +8,7 @@
 #include "t2g/facts.h"
 #include "t2g/feedback.h"
 #include "t2g/files.h"
+#include "t2g/gguf.h"
 #include "t2g/kernels.h"
 #include "t2g/memory.h"
 #include "t2g/model.h"

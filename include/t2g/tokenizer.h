@@ -15,8 +15,12 @@
 typedef struct t2g_tokenizer t2g_tokenizer;
 
 /** Loads a tokenizer.json, or a folder holding one (tokenizer_config.json
- * beside it gives bos/eos/pad and the chat template). Errors name path and JSON
- * path; what we do not support is T2G_ERR_UNSUPPORTED by name. */
+ * beside it gives bos/eos/pad and the chat template); the tokenizer of a GGUF
+ * file; or a file of tiktoken ranks, whose pattern and special tokens are those
+ * of the encoding it is named after (cl100k_base, ...), else stand in NAME.json
+ * or encodings.json beside it, else are Llama 3's if it has 128,000 ranks.
+ * Errors name path and JSON path, key or line; what we do not support is
+ * T2G_ERR_UNSUPPORTED by name. */
 T2G_CHECK t2g_status t2g_tokenizer_load(t2g_tokenizer **t, const char *path);
 void t2g_tokenizer_free(t2g_tokenizer *t);
 

@@ -3,15 +3,10 @@
  * format demands. https://github.com/huggingface/safetensors */
 #include "internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { PREFIX = 8, HEADER_MAX = 100000000, RANK_MAX = 8 };
 
@@ -374,59 +369,15 @@ static t2g_status read_file(t2g_safetensors *st, const unsigned char *file,
     return s;
 }
 
-/* Maps the file, or reads it where the file system cannot map. */
-static t2g_status load_file(t2g_safetensors *st, int fd, size_t size)
-{
-    void *map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map != MAP_FAILED) {
-        st->mapping = map;
-        st->mapping_size = size;
-        return T2G_OK;
-    }
-    st->heap = t2g_calloc(size, 1);
-    if (!st->heap)
-        return T2G_ERR_MEMORY;
-    for (size_t done = 0; done < size;) {
-        ssize_t n = read(fd, st->heap + done, size - done);
-        if (n > 0)
-            done += (size_t)n;
-        else if (n == 0)
-            return t2g_fail(T2G_ERR_IO, "%s: ended after %zu of %zu bytes",
-                            st->path, done, size);
-        else if (errno != EINTR)
-            return t2g_fail(T2G_ERR_IO, "%s: %s", st->path, strerror(errno));
-    }
-    return T2G_OK;
-}
-
-static t2g_status open_fd(t2g_safetensors *st, int fd)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return t2g_fail(T2G_ERR_IO, "%s: %s", st->path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return t2g_fail(T2G_ERR_IO, "%s: not a regular file", st->path);
-    if ((uintmax_t)info.st_size > SIZE_MAX)
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "%s: larger than the address "
-                        "space", st->path);
-    size_t size = (size_t)info.st_size;
-    if (size > 0)
-        T2G_TRY(load_file(st, fd, size));
-    return read_file(st, st->mapping ? st->mapping : st->heap, size);
-}
-
 t2g_status t2g_safetensors_open(t2g_safetensors *st, const char *path)
 {
     *st = (t2g_safetensors){0};
     st->path = t2g_strdup(path);
     if (!st->path)
         return T2G_ERR_MEMORY;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    t2g_status s = fd >= 0 ? open_fd(st, fd)
-                           : t2g_fail(T2G_ERR_IO, "%s: %s", path,
-                                      strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    t2g_status s = t2g_file_view_open(&st->view, path);
+    if (s == T2G_OK)
+        s = read_file(st, st->view.bytes, st->view.size);
     if (s != T2G_OK)
         t2g_safetensors_close(st);
     return s;
@@ -438,9 +389,7 @@ void t2g_safetensors_close(t2g_safetensors *st)
         t2g_free(st->tensor[i].name);
     t2g_free(st->tensor);
     json_decref(st->metadata);
-    if (st->mapping)
-        munmap(st->mapping, st->mapping_size);
-    t2g_free(st->heap);
+    t2g_file_view_close(&st->view);
     t2g_free(st->path);
     *st = (t2g_safetensors){0};
 }

@@ -631,6 +631,18 @@ static t2g_status read_folder(t2g_tokenizer *t, const char *dir,
     return exists ? read_template_file(t, path->data) : T2G_OK;
 }
 
+static t2g_status read_any(t2g_tokenizer *t, const char *path)
+{
+    switch (t2g_tokenizer_file_of(path)) {
+    case TOKENIZER_GGUF:
+        return t2g_tokenizer_read_gguf(t, path);
+    case TOKENIZER_TIKTOKEN:
+        return t2g_tokenizer_read_tiktoken(t, path);
+    default:
+        return read_file(t, path);
+    }
+}
+
 t2g_status t2g_tokenizer_load(t2g_tokenizer **t, const char *path)
 {
     struct stat info;
@@ -641,7 +653,7 @@ t2g_status t2g_tokenizer_load(t2g_tokenizer **t, const char *path)
         s = read_folder(*t, path, &file);
         t2g_buffer_free(&file);
     } else {
-        s = read_file(*t, path);
+        s = read_any(*t, path);
     }
     if (s != T2G_OK) {
         t2g_tokenizer_free(*t);

@@ -311,26 +311,33 @@ size_t t2g_match_word(const unsigned char *s, size_t p, size_t n)
     LEAD UPPERS "*" LOWERS "+" suffix "|" LEAD UPPERS "+" LOWERS "*" suffix    \
                 "|" number "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
 
+const char t2g_pattern_gpt2[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
+    "|\\s+(?!\\S)|\\s+";
 const char t2g_pattern_cl100k[] = CL100K("\\p{N}{1,3}");
 const char t2g_pattern_qwen2[] = CL100K("\\p{N}");
+const char t2g_pattern_o200k[] = O200K(CONTRACTIONS "?", "\\p{N}{1,3}");
+const char t2g_pattern_nemo[] = O200K("", "\\p{N}");
+const char *const t2g_patterns_deepseek[3] = {
+    "\\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+    "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*"
+    "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"};
 
 t2g_matcher *t2g_matcher_of(const char *pattern)
 {
-    static const struct {
+    const struct {
         const char *pattern;
         t2g_matcher *match;
     } known[] = {
-        {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+"
-         "|\\s+(?!\\S)|\\s+", t2g_match_gpt2},
+        {t2g_pattern_gpt2, t2g_match_gpt2},
         {t2g_pattern_cl100k, match_cl100k_3},
         {t2g_pattern_qwen2, match_cl100k_1},
-        {O200K(CONTRACTIONS "?", "\\p{N}{1,3}"), match_o200k_full},
-        {O200K("", "\\p{N}"), match_nemo},
-        {"\\p{N}{1,3}", match_numbers},
-        {"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", match_cjk},
-        {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-         "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*"
-         "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+", match_deepseek},
+        {t2g_pattern_o200k, match_o200k_full},
+        {t2g_pattern_nemo, match_nemo},
+        {t2g_patterns_deepseek[0], match_numbers},
+        {t2g_patterns_deepseek[1], match_cjk},
+        {t2g_patterns_deepseek[2], match_deepseek},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].pattern, pattern) == 0)

@@ -136,8 +136,11 @@ t2g_matcher *t2g_matcher_of(const char *pattern);
 t2g_matcher t2g_match_gpt2, t2g_match_digit, t2g_match_punctuation,
     t2g_match_space, t2g_match_word;
 
-/* Patterns of the pre-tokenizers that training offers. */
-extern const char t2g_pattern_cl100k[], t2g_pattern_qwen2[];
+/* Patterns of the pre-tokenizers that training offers, and of files that name
+ * theirs or imply it. DeepSeek V3 splits three times. */
+extern const char t2g_pattern_gpt2[], t2g_pattern_cl100k[], t2g_pattern_qwen2[],
+    t2g_pattern_o200k[], t2g_pattern_nemo[];
+extern const char *const t2g_patterns_deepseek[3];
 
 typedef enum t2g_behavior {
     BEHAVIOR_REMOVED,
@@ -411,5 +414,20 @@ T2G_CHECK t2g_status t2g_tokenizer_print(const t2g_tokenizer *t, bool pretty,
 T2G_CHECK t2g_status t2g_tokenizer_set_components(t2g_tokenizer *t,
                                                   const json_t *root,
                                                   const char *file);
+
+/* --- other files that hold a tokenizer, in ref/files ---------------------- */
+
+typedef enum t2g_tokenizer_file {
+    TOKENIZER_JSON, TOKENIZER_GGUF, TOKENIZER_TIKTOKEN
+} t2g_tokenizer_file;
+
+/* By content, or by name where that is packed; TOKENIZER_JSON for all else. */
+t2g_tokenizer_file t2g_tokenizer_file_of(const char *path);
+/* The tokenizer of a model in a GGUF file. */
+T2G_CHECK t2g_status t2g_tokenizer_read_gguf(t2g_tokenizer *t,
+                                             const char *path);
+/* A file of tiktoken ranks. */
+T2G_CHECK t2g_status t2g_tokenizer_read_tiktoken(t2g_tokenizer *t,
+                                                 const char *path);
 
 #endif
