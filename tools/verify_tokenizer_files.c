@@ -162,8 +162,10 @@ static void compare_contents(verifier *v, const t2g_tokenizer *t,
     compare_count(v, entry, "bos", t2g_tokenizer_bos(t));
     compare_count(v, entry, "eos", t2g_tokenizer_eos(t));
     compare_count(v, entry, "pad", t2g_tokenizer_pad(t));
-    compare_flag(v, entry, "ignore_merges", t->ignore_merges);
-    compare_flag(v, entry, "add_bos", t->before.count > 0);
+    compare_flag(v, entry, "ignore_merges", t->spelling.ignore_merges);
+    compare_flag(v, entry, "add_bos", t->post.single.count > 0 &&
+                                       t->post.single.part[0].kind ==
+                                           PART_SPECIAL);
     compare_added(v, t, json_object_get(entry, "added"));
 }
 

@@ -141,7 +141,7 @@ static t2g_status put_token(reader *r, uint32_t rank)
         return t2g_fail(T2G_ERR_FORMAT, "the bytes of rank %u are those of "
                         "rank %u", rank, (unsigned)twin);
     if (r->length == 1)
-        r->t->byte_id[(unsigned char)r->bytes[0]] = rank;
+        r->t->spelling.byte_id[(unsigned char)r->bytes[0]] = rank;
     r->count++;
     return t2g_vocabulary_put(v, rank, r->content.data, r->content.size,
                               TOKEN_MODEL);
@@ -174,7 +174,7 @@ static t2g_status read_lines(reader *r, const t2g_buffer *text)
 static t2g_status check_bytes(const reader *r)
 {
     for (int byte = 0; byte < 256; byte++)
-        if (r->t->byte_id[byte] == T2G_NO_TOKEN)
+        if (r->t->spelling.byte_id[byte] == T2G_NO_TOKEN)
             return t2g_fail(T2G_ERR_FORMAT, "%s: the byte 0x%02X has no rank",
                             r->path, byte);
     return T2G_OK;
@@ -183,8 +183,9 @@ static t2g_status check_bytes(const reader *r)
 static t2g_status read_ranks(reader *r)
 {
     t2g_buffer text = {0};
+    r->t->spelling.bytes = true;
     for (int byte = 0; byte < 256; byte++)
-        r->t->byte_id[byte] = T2G_NO_TOKEN;
+        r->t->spelling.byte_id[byte] = T2G_NO_TOKEN;
     t2g_status s = t2g_file_read(r->path, &text);
     if (s == T2G_OK && text.size > 0)
         s = read_lines(r, &text);
@@ -222,8 +223,8 @@ static t2g_status put_merge(merger *m, uint32_t id)
                            v->token[id].bytes_length, &count));
     if (count != 2)
         return put_cuts(m, id);
-    const t2g_symbol *left = m->bpe.symbol, *right = left + left->next;
-    return t2g_merges_put(&m->t->merges, left->id, right->id, id);
+    const t2g_symbol *part = m->bpe.symbol;
+    return t2g_merges_put(&m->t->merges, part[0].id, part[1].id, id);
 }
 
 static t2g_status put_merges(reader *r)
