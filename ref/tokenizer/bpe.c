@@ -101,6 +101,15 @@ static bool fall_back(speller *s, const char *c, size_t n)
     return true;
 }
 
+static int64_t character_id(const t2g_tokenizer *t, const char *c, size_t n)
+{
+    if (n == 1 && !(*c & 0x80))
+        return t->spelling.ascii_id[(unsigned char)*c];
+    int64_t id = t2g_vocabulary_find(&t->vocabulary, c, n);
+    return id != T2G_NO_TOKEN && t->vocabulary.token[id].flags & TOKEN_MODEL
+               ? id : T2G_NO_TOKEN;
+}
+
 /* Unknown characters wait for the next one of the vocabulary, so that bytes
  * that follow them come out before, as in the reference. */
 static t2g_status spell_character(speller *s, const char *c, size_t n,
@@ -109,8 +118,8 @@ static t2g_status spell_character(speller *s, const char *c, size_t n,
     const t2g_spelling *how = &s->t->spelling;
     size_t length = n; /* of the text it covers */
     T2G_TRY(decorate(s, &c, &n, first, last));
-    int64_t id = t2g_vocabulary_find(&s->t->vocabulary, c, n);
-    if (id != T2G_NO_TOKEN && s->t->vocabulary.token[id].flags & TOKEN_MODEL) {
+    int64_t id = character_id(s->t, c, n);
+    if (id != T2G_NO_TOKEN) {
         lay_unknown(s);
         lay(s, id, length);
     } else if (fall_back(s, c, n)) {

@@ -1,6 +1,8 @@
 /* From text to ids: added tokens, normalizer, pre-tokenizer, byte pair
  * encoding, post-processor. [HF] tokenizers, in its order. */
+#define XXH_INLINE_ALL
 #include <string.h>
+#include <xxhash.h>
 
 #include "t2g/files.h"
 #include "tokenizer_private.h"
@@ -8,44 +10,88 @@
 
 /* --- words encoded before ------------------------------------------------ */
 
-/* A short word and its tokens, a cache line. */
-enum { WORD_BYTES = 16, WORD_TOKENS = 7, WORD_BITS = 14 };
+/* A word and its tokens, in a cache line. */
+enum { SHORT_WORD = 16, LONG_WORD = 255, WORD_TOKENS = 9 };
 typedef struct word {
-    uint64_t low, high; /* its bytes */
+    uint64_t low, high; /* a short word's bytes; else a hash, and the place */
     uint32_t id[WORD_TOKENS];
     uint8_t end[WORD_TOKENS];
     uint8_t length, count; /* length 0: none */
 } word;
 
-/* The bytes as two numbers, which with n tell words of n <= 16 apart. */
-static void word_key(const char *s, size_t n, uint64_t *low, uint64_t *high)
+/* Each word has one place in the table and is forgotten when another wants it,
+ * or when the text of the long ones grows too large. */
+enum { WORD_BITS = 15, WORDS = 1 << WORD_BITS, WORDS_TEXT = 1 << 21 };
+typedef struct words {
+    word *word; /* [WORDS] */
+    t2g_buffer text;
+} words;
+
+/* What tells words apart: of short ones all bytes, as two numbers, which with
+ * the length do so; of others a hash, and then the text. */
+typedef struct word_key {
+    uint64_t low, high;
+    size_t slot;
+} word_key;
+
+static word_key key_of(const char *s, size_t n)
 {
-    *low = *high = 0;
-    if (n >= 8) {
-        memcpy(low, s, 8);
-        memcpy(high, s + n - 8, 8);
+    word_key k = {0, 0, 0};
+    if (n > SHORT_WORD) {
+        k.low = XXH3_64bits(s, n);
+    } else if (n >= 8) {
+        memcpy(&k.low, s, 8);
+        memcpy(&k.high, s + n - 8, 8);
     } else if (n >= 4) {
-        memcpy(low, s, 4);
-        memcpy(high, s + n - 4, 4);
+        memcpy(&k.low, s, 4);
+        memcpy(&k.high, s + n - 4, 4);
     } else {
-        *low = (unsigned char)s[0];
-        *high = (uint64_t)(unsigned char)s[n / 2] << 8 |
-                (unsigned char)s[n - 1];
+        k.low = (unsigned char)s[0];
+        k.high = (uint64_t)(unsigned char)s[n / 2] << 8 |
+                 (unsigned char)s[n - 1];
     }
+    uint64_t h = (k.low ^ n) * UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 29 ^ k.high) * UINT64_C(0xbf58476d1ce4e5b9);
+    k.slot = (size_t)(h >> (64 - WORD_BITS));
+    return k;
 }
 
-static size_t word_slot(uint64_t low, uint64_t high, size_t n)
+static bool is_word(const words *w, const word *at, const word_key *k,
+                    const char *s, size_t n)
 {
-    uint64_t h = (low ^ n) * UINT64_C(0x9e3779b97f4a7c15);
-    h = (h ^ h >> 29 ^ high) * UINT64_C(0xbf58476d1ce4e5b9);
-    return (size_t)(h >> (64 - WORD_BITS));
+    if (at->low != k->low || at->length != n)
+        return false;
+    return n > SHORT_WORD ? memcmp(w->text.data + at->high, s, n) == 0
+                          : at->high == k->high;
+}
+
+static t2g_status keep_word(words *w, const word_key *k, const char *s,
+                            size_t n, const t2g_symbol *symbol, size_t count)
+{
+    word *at = &w->word[k->slot];
+    if (n > SHORT_WORD) {
+        if (w->text.size + n > WORDS_TEXT) {
+            memset(w->word, 0, WORDS * sizeof *w->word);
+            w->text.size = 0;
+        }
+        at->length = 0;
+        T2G_TRY(t2g_buffer_append(&w->text, s, n));
+    }
+    *at = (word){.low = k->low,
+                 .high = n > SHORT_WORD ? w->text.size - n : k->high,
+                 .length = (uint8_t)n, .count = (uint8_t)count};
+    for (size_t i = 0; i < count; i++) {
+        at->id[i] = symbol[i].id;
+        at->end[i] = (uint8_t)symbol[i].end;
+    }
+    return T2G_OK;
 }
 
 /* --- the state of an encoding -------------------------------------------- */
 
 struct t2g_encoder {
     uint64_t owner; /* serial of the tokenizer whose words these are */
-    word *word;     /* [1 << WORD_BITS] */
+    words words;
     t2g_bpe bpe;
     t2g_normalize_scratch normalize;
     t2g_pretokenize_scratch pretokenize;
@@ -63,7 +109,8 @@ static void free_encoder(struct t2g_encoder *e)
 {
     if (!e)
         return;
-    t2g_free(e->word);
+    t2g_free(e->words.word);
+    t2g_buffer_free(&e->words.text);
     t2g_bpe_free(&e->bpe);
     t2g_normalize_scratch_free(&e->normalize);
     t2g_pretokenize_scratch_free(&e->pretokenize);
@@ -87,8 +134,8 @@ static t2g_status prepare(t2g_encoding *out, const t2g_tokenizer *t,
             return T2G_ERR_MEMORY;
         out->encoder = e;
         e->owner = t->serial;
-        e->word = t2g_calloc((size_t)1 << WORD_BITS, sizeof *e->word);
-        if (!e->word)
+        e->words.word = t2g_calloc(WORDS, sizeof *e->words.word);
+        if (!e->words.word)
             return T2G_ERR_MEMORY;
         T2G_TRY(t2g_regex_scratch_new(&e->pretokenize.regex));
     }
@@ -172,41 +219,41 @@ void t2g_encoding_free(t2g_encoding *e)
 
 /* --- from open text to symbols ------------------------------------------- */
 
+/* Ranges of the tokens of a piece; an empty one, of a symbol that was laid
+ * beyond the end, is empty there. */
+static void append_symbol(struct t2g_encoder *e, const t2g_piece *piece,
+                          uint32_t id, size_t begin, size_t end)
+{
+    size_t first = begin < piece->n ? piece_begin(piece, begin)
+                                    : piece_end(piece, begin);
+    append(e->out, id, first, end > begin ? piece_end(piece, end) : first);
+}
+
 static t2g_status encode_word(struct t2g_encoder *e, const t2g_piece *piece,
-                              word *keep, uint64_t low, uint64_t high)
+                              const word_key *k)
 {
     size_t count;
     T2G_TRY(t2g_bpe_encode(e->t, &e->bpe, piece->text, piece->n, &count));
     T2G_TRY(t2g_encoding_reserve(e->out, count));
     const t2g_symbol *symbol = e->bpe.symbol;
-    bool whole = true; /* no byte was dropped: the ends tell everything */
+    bool tiles = true; /* so that the ends tell everything */
     for (size_t i = 0, end = 0; i < count; end = symbol[i++].end) {
-        whole &= symbol[i].begin == end && symbol[i].end > end;
-        size_t begin = piece_begin(piece, symbol[i].begin);
-        append(e->out, symbol[i].id, begin,
-               symbol[i].end > symbol[i].begin
-                   ? piece_end(piece, symbol[i].end) : begin);
+        tiles &= symbol[i].begin == end && symbol[i].end > end;
+        append_symbol(e, piece, symbol[i].id, symbol[i].begin, symbol[i].end);
     }
-    if (!keep || count > WORD_TOKENS || !whole)
+    if (!k || count > WORD_TOKENS || !tiles)
         return T2G_OK;
-    *keep = (word){.low = low, .high = high, .length = (uint8_t)piece->n,
-                   .count = (uint8_t)count};
-    for (size_t i = 0; i < count; i++) {
-        keep->id[i] = symbol[i].id;
-        keep->end[i] = (uint8_t)symbol[i].end;
-    }
-    return T2G_OK;
+    return keep_word(&e->words, k, piece->text, piece->n, symbol, count);
 }
 
 static t2g_status encode_piece(struct t2g_encoder *e, const t2g_piece *piece)
 {
-    if (piece->n > WORD_BYTES)
-        return encode_word(e, piece, NULL, 0, 0);
-    uint64_t low, high;
-    word_key(piece->text, piece->n, &low, &high);
-    word *w = &e->word[word_slot(low, high, piece->n)];
-    if (w->low != low || w->high != high || w->length != piece->n)
-        return encode_word(e, piece, w, low, high);
+    if (piece->n > LONG_WORD)
+        return encode_word(e, piece, NULL);
+    word_key k = key_of(piece->text, piece->n);
+    const word *w = &e->words.word[k.slot];
+    if (!is_word(&e->words, w, &k, piece->text, piece->n))
+        return encode_word(e, piece, &k);
     T2G_TRY(t2g_encoding_reserve(e->out, w->count));
     for (size_t i = 0, begin = 0; i < w->count; begin = w->end[i++])
         append(e->out, w->id[i], piece_begin(piece, begin),
@@ -307,15 +354,16 @@ static t2g_status open_text(struct t2g_encoder *e, const char *text, size_t n,
                     "UTF-8", valid, (unsigned char)text[valid]);
 }
 
+/* Appends the tokens of a text to part. */
 static t2g_status encode_part(struct t2g_encoder *e, const char *text, size_t n,
                               unsigned flags, t2g_encoding *part)
 {
     t2g_piece whole;
-    part->count = 0;
+    size_t first = part->count;
     e->out = part;
     T2G_TRY(open_text(e, text, n, flags, &whole));
     T2G_TRY(split_added(e, &e->t->raw, &whole, encode_open));
-    t2g_trim_offsets(e->t, text, n, part);
+    t2g_trim_offsets(e->t, text, n, part, first);
     return T2G_OK;
 }
 
@@ -326,6 +374,20 @@ typedef struct input {
 } input;
 
 /* Of one text, or (second not NULL) of two. */
+static t2g_status encode_texts(struct t2g_encoder *e, const input *first,
+                               const input *second, unsigned flags,
+                               t2g_encoding *out)
+{
+    t2g_encoding *a = &e->part[0], *b = &e->part[1];
+    if (!second && !t2g_post_processes(e->t, flags))
+        return encode_part(e, first->text, first->n, flags, out);
+    a->count = b->count = 0;
+    T2G_TRY(encode_part(e, first->text, first->n, flags, a));
+    if (second)
+        T2G_TRY(encode_part(e, second->text, second->n, flags, b));
+    return t2g_post_process(e->t, a, second ? b : NULL, flags, out);
+}
+
 static t2g_status encode(const t2g_tokenizer *t, const input *first,
                          const input *second, unsigned flags,
                          t2g_encoding *out)
@@ -336,13 +398,7 @@ static t2g_status encode(const t2g_tokenizer *t, const input *first,
                         "is %g: merging at random is not supported, expected "
                         "null or 0", t->spelling.dropout);
     T2G_TRY(prepare(out, t, flags, first->from_user));
-    struct t2g_encoder *e = out->encoder;
-    t2g_status s = encode_part(e, first->text, first->n, flags, &e->part[0]);
-    if (s == T2G_OK && second)
-        s = encode_part(e, second->text, second->n, flags, &e->part[1]);
-    if (s == T2G_OK)
-        s = t2g_post_process(t, &e->part[0], second ? &e->part[1] : NULL, flags,
-                             out);
+    t2g_status s = encode_texts(out->encoder, first, second, flags, out);
     if (s != T2G_OK)
         out->count = count;
     return s;

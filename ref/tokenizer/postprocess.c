@@ -65,7 +65,7 @@ static bool continues(unsigned char byte)
  * the text, whatever they are. One space in front of the first token stays when
  * it may be the one that the pre-tokenizer adds. */
 static void trim(const t2g_tokenizer *t, const char *text, size_t n,
-                 t2g_encoding *e, size_t i)
+                 t2g_encoding *e, size_t i, bool first)
 {
     const t2g_token *token = &t->vocabulary.token[e->id[i]];
     size_t *range = e->offset + 2 * i;
@@ -76,7 +76,7 @@ static void trim(const t2g_tokenizer *t, const char *text, size_t n,
     size_t length = added ? range[1] - range[0] : token->content_length;
     size_t before = leading(s, length), after = trailing(s, length);
 
-    if (before == 1 && t->post.prefix_space && (i == 0 || range[0] == 0))
+    if (before == 1 && t->post.prefix_space && (first || range[0] == 0))
         before = 0;
     for (; before > 0 && range[0] < range[1]; before--)
         do
@@ -90,10 +90,10 @@ static void trim(const t2g_tokenizer *t, const char *text, size_t n,
 }
 
 void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
-                      t2g_encoding *e)
+                      t2g_encoding *e, size_t first)
 {
-    for (size_t i = 0; i < e->count && t->post.trim_offsets; i++)
-        trim(t, text, n, e, i);
+    for (size_t i = first; i < e->count && t->post.trim_offsets; i++)
+        trim(t, text, n, e, i, i == first);
 }
 
 /* --- truncation ---------------------------------------------------------- */
@@ -263,6 +263,24 @@ static t2g_status pad(const t2g_padding *p, t2g_encoding *e, size_t first)
 }
 
 /* --- the whole ----------------------------------------------------------- */
+
+bool t2g_post_processes(const t2g_tokenizer *t, unsigned flags)
+{
+    const t2g_post_processor *p = &t->post;
+    if (flags & T2G_ENCODE_FIT && (p->truncation.on || p->padding.on))
+        return true;
+    if (!p->has_template || p->single.count == 0)
+        return p->has_template;
+    if (flags & T2G_ENCODE_TEMPLATE)
+        return true;
+    size_t texts = 0, type_ids = 0;
+    for (size_t i = 0; i < p->single.count; i++)
+        if (p->single.part[i].kind == PART_FIRST) {
+            texts++;
+            type_ids += p->single.part[i].type_id;
+        }
+    return texts != 1 || type_ids != 0;
+}
 
 t2g_status t2g_post_process(const t2g_tokenizer *t, const t2g_encoding *first,
                             const t2g_encoding *second, unsigned flags,

@@ -70,6 +70,14 @@ static t2g_status find(const walk *w, const t2g_step *s, const t2g_piece *piece,
 
 /* --- splitting ----------------------------------------------------------- */
 
+static t2g_status pass_on(const walk *w, size_t step, const t2g_piece *piece,
+                          size_t begin, size_t end)
+{
+    t2g_piece part = piece_slice(piece, begin, end);
+    return step + 1 == w->steps->count ? w->sink(w->context, &part)
+                                       : run_from(w, step + 1, &part);
+}
+
 /* A stretch that may still grow: `match` is what its last segment is. */
 typedef struct segment {
     size_t begin, end;
@@ -83,8 +91,7 @@ static t2g_status emit(const walk *w, size_t step, const t2g_piece *piece,
                    w->steps->step[step].behavior == BEHAVIOR_REMOVED;
     if (!s->exists || removed || s->begin == s->end)
         return T2G_OK;
-    t2g_piece part = piece_slice(piece, s->begin, s->end);
-    return run_from(w, step + 1, &part);
+    return pass_on(w, step, piece, s->begin, s->end);
 }
 
 static bool joins(t2g_behavior behavior, const segment *last, bool match)
@@ -147,6 +154,32 @@ static t2g_status split(const walk *w, size_t step, const t2g_piece *piece)
     return emit(w, step, piece, &last);
 }
 
+/* The same for a matcher when every segment stands alone, which is the usual
+ * case and need not be remembered. */
+static t2g_status split_alone(const walk *w, size_t step,
+                              const t2g_piece *piece)
+{
+    const t2g_step *s = &w->steps->step[step];
+    const unsigned char *text = (const unsigned char *)piece->text;
+    bool removes = s->behavior == BEHAVIOR_REMOVED;
+    bool gaps = !removes || !s->invert, matches = !removes || s->invert;
+    size_t done = 0;
+    for (size_t p = 0; p < piece->n;) {
+        size_t end = s->match(text, p, piece->n);
+        if (end == p) {
+            p += utf8_length(text[p]);
+            continue;
+        }
+        if (gaps && p > done)
+            T2G_TRY(pass_on(w, step, piece, done, p));
+        if (matches)
+            T2G_TRY(pass_on(w, step, piece, p, end));
+        p = done = end;
+    }
+    return gaps && done < piece->n ? pass_on(w, step, piece, done, piece->n)
+                                   : T2G_OK;
+}
+
 /* --- steps that rewrite -------------------------------------------------- */
 
 static t2g_status byte_symbols(t2g_rewrite *r)
@@ -195,8 +228,11 @@ static t2g_status run_from(const walk *w, size_t step, const t2g_piece *piece)
 {
     if (step == w->steps->count)
         return w->sink(w->context, piece);
-    return w->steps->step[step].kind == STEP_SPLIT ? split(w, step, piece)
-                                                   : rewrite(w, step, piece);
+    const t2g_step *s = &w->steps->step[step];
+    if (s->kind != STEP_SPLIT)
+        return rewrite(w, step, piece);
+    return s->match && s->behavior <= BEHAVIOR_ISOLATED
+               ? split_alone(w, step, piece) : split(w, step, piece);
 }
 
 t2g_status t2g_pretokenize(const t2g_pre_tokenizer *p, const t2g_piece *open,

@@ -8,21 +8,33 @@
 typedef const unsigned char *utf8;
 
 /* Class of the character at p; none at the end of the text. */
-static unsigned class_at(utf8 s, size_t p, size_t n)
+static inline unsigned class_at(utf8 s, size_t p, size_t n)
 {
-    return p < n ? unicode_class(utf8_decode(s + p)) : 0;
+    if (p >= n)
+        return 0;
+    return s[p] < 0x80 ? t2g_ascii_classes[s[p]]
+                       : unicode_class(utf8_decode(s + p));
 }
 
-static size_t skip(utf8 s, size_t p)
+static inline size_t skip(utf8 s, size_t p)
 {
     return p + utf8_length(s[p]);
 }
 
 /* End of the maximal run of characters in any of the classes. */
-static size_t run(utf8 s, size_t p, size_t n, unsigned classes)
+static inline size_t run(utf8 s, size_t p, size_t n, unsigned classes)
 {
-    while (class_at(s, p, n) & classes)
-        p = skip(s, p);
+    while (p < n) {
+        if (s[p] < 0x80) {
+            if (!(t2g_ascii_classes[s[p]] & classes))
+                break;
+            p++;
+        } else {
+            if (!(unicode_class(utf8_decode(s + p)) & classes))
+                break;
+            p = skip(s, p);
+        }
+    }
     return p;
 }
 

@@ -163,6 +163,13 @@ static t2g_status set_bytes(t2g_tokenizer *t)
 
 /* --- how the model spells ------------------------------------------------ */
 
+static int64_t model_token(const t2g_vocabulary *v, const char *s, size_t n)
+{
+    int64_t id = t2g_vocabulary_find(v, s, n);
+    return id != T2G_NO_TOKEN && v->token[id].flags & TOKEN_MODEL
+               ? id : T2G_NO_TOKEN;
+}
+
 static void find_bytes(t2g_tokenizer *t)
 {
     for (int byte = 0; byte < 256; byte++) {
@@ -170,11 +177,11 @@ static void find_bytes(t2g_tokenizer *t)
         size_t n = t->spelling.bytes
                        ? utf8_encode(name, t2g_byte_symbol((unsigned char)byte))
                        : (size_t)snprintf(name, sizeof name, "<0x%02X>", byte);
-        int64_t id = t2g_vocabulary_find(&t->vocabulary, name, n);
-        bool model = id != T2G_NO_TOKEN &&
-                     t->vocabulary.token[id].flags & TOKEN_MODEL;
-        t->spelling.byte_id[byte] = model ? id : T2G_NO_TOKEN;
+        t->spelling.byte_id[byte] = model_token(&t->vocabulary, name, n);
     }
+    for (int c = 0; c < 128; c++)
+        t->spelling.ascii_id[c] = model_token(&t->vocabulary, &(char){(char)c},
+                                              1);
 }
 
 static bool all_bytes(const t2g_spelling *s)
@@ -231,9 +238,8 @@ static t2g_status find_cut(t2g_tokenizer *t)
 {
     t2g_spelling *s = &t->spelling;
     const t2g_vocabulary *v = &t->vocabulary;
-    int64_t id = t2g_vocabulary_find(v, low_line, LOW_LINE);
     if (s->bytes || s->ignore_merges || s->prefix || s->suffix ||
-        id == T2G_NO_TOKEN || !(v->token[id].flags & TOKEN_MODEL))
+        model_token(v, low_line, LOW_LINE) == T2G_NO_TOKEN)
         return T2G_OK;
     for (size_t i = 0; i < t->merges.count; i++) {
         const t2g_merge *m = &t->merges.merge[i];

@@ -265,6 +265,7 @@ typedef struct t2g_bpe {
 typedef struct t2g_spelling {
     bool bytes; /* in bytes, byte_id giving their tokens; else characters */
     int64_t byte_id[256]; /* or the tokens <0xNN>; T2G_NO_TOKEN */
+    int64_t ascii_id[128]; /* the tokens of single characters */
     bool byte_fallback, fuse_unk, ignore_merges;
     int64_t unk;
     char *prefix, *suffix; /* NULL: none */
@@ -318,10 +319,12 @@ typedef struct t2g_post_processor {
 
 void t2g_post_processor_free(t2g_post_processor *p);
 
-/* Takes whitespace out of the offsets of the tokens of a text, if the tokenizer
- * does. */
+/* Takes whitespace out of the offsets of the tokens of a text, from `first` on,
+ * if the tokenizer does. */
 void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
-                      t2g_encoding *e);
+                      t2g_encoding *e, size_t first);
+/* False when t2g_post_process leaves the tokens of one text as they are. */
+bool t2g_post_processes(const t2g_tokenizer *t, unsigned flags);
 /* Truncates, joins, pads and appends to out; second may be NULL. */
 T2G_CHECK t2g_status t2g_post_process(const t2g_tokenizer *t,
                                       const t2g_encoding *first,

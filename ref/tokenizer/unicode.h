@@ -37,6 +37,7 @@ enum { T2G_UNICODE_BLOCK = 256 };
 extern const uint8_t t2g_unicode_block[0x110000 / T2G_UNICODE_BLOCK];
 extern const uint8_t t2g_unicode_kind[][T2G_UNICODE_BLOCK];
 extern const uint32_t t2g_unicode_classes[]; /* of a kind */
+extern const uint32_t t2g_ascii_classes[128]; /* of a code point */
 
 /* --- lower case, Unicode 17.0 -------------------------------------------- */
 

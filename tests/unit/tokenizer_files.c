@@ -13,6 +13,13 @@
 #include "gguf_builder.h"
 #include "t2g/tokenizer.h"
 
+static const char *put_file(const char *name, const void *bytes, size_t n)
+{
+    const char *path = in_folder(name);
+    assert_int_equal(t2g_file_write(path, bytes, n), T2G_OK);
+    return path;
+}
+
 /* --- texts and ids -------------------------------------------------------- */
 
 static void expect_ids(const t2g_tokenizer *t, const char *text,
@@ -219,6 +226,65 @@ static void refuses_bad_gguf(void **state)
         expect_refusal(gguf_file(&cases[i].v), cases[i].status, cases[i].part);
 }
 
+/* --- SentencePiece in GGUF ------------------------------------------------ */
+
+enum { S_UNK, S_BOS, S_EOS, S_C3, S_BC, S_SPACE, S_A, S_B, S_SPACE_A, S_AB,
+       S_SPACE_AB, S_TOKENS };
+
+/* Scores that make merges; no merges, and roles by default. */
+static t2g_tokenizer *load_sentencepiece(bool prefix)
+{
+    static const char *const token[S_TOKENS] = {
+        "<unk>", "<s>", "</s>", "<0xC3>", "<0xBC>", "\u2581", "a", "b",
+        "\u2581a", "ab", "\u2581ab"};
+    static const int32_t kind[S_TOKENS] = {2, 3, 3, 6, 6, 1, 1, 1, 1, 1, 1};
+    static const float score[S_TOKENS] = {0, 0, 0, 0, 0, -9, -9, -9, -1, -2,
+                                          -3};
+    gguf_builder b = {0};
+    t2g_buffer file = {0};
+    t2g_tokenizer *t = NULL;
+    add_text(&b, "tokenizer.ggml.model", "llama");
+    add_texts(&b, "tokenizer.ggml.tokens", token, S_TOKENS);
+    add_numbers(&b, "tokenizer.ggml.token_type", T2G_GGUF_I32, kind, S_TOKENS);
+    add_numbers(&b, "tokenizer.ggml.scores", T2G_GGUF_F32, score, S_TOKENS);
+    add_bool(&b, "tokenizer.ggml.add_space_prefix", prefix);
+    join_file(&b, 2, 32, &file);
+    free_builder(&b);
+    if (t2g_tokenizer_load(&t, put_file("spm.gguf", file.data, file.size)) !=
+        T2G_OK)
+        fail_msg("%s", t2g_error_message());
+    t2g_buffer_free(&file);
+    return t;
+}
+
+static void check_sentencepiece(const t2g_tokenizer *t)
+{
+    static const uint32_t ids[] = {S_SPACE_AB, S_SPACE_A};
+    t2g_buffer text = {0};
+    EXPECT_IDS(t, "ab a", T2G_ENCODE_TEMPLATE, S_BOS, S_SPACE_AB, S_SPACE_A);
+    EXPECT_IDS(t, "\u00fc", 0, S_SPACE, S_C3, S_BC);
+    EXPECT_IDS(t, "zz", 0, S_SPACE, S_UNK);
+    assert_int_equal(t2g_tokenizer_decode(t, ids, 2, true, &text), T2G_OK);
+    assert_string_equal(text.data, "ab a");
+    t2g_buffer_free(&text);
+    assert_int_equal(t2g_tokenizer_bos(t), S_BOS);
+    assert_int_equal(t2g_tokenizer_eos(t), S_EOS);
+    assert_true(t2g_tokenizer_is_special(t, S_UNK));
+}
+
+static void reads_sentencepiece(void **state)
+{
+    t2g_tokenizer *t = load_sentencepiece(true);
+    (void)state;
+    check_sentencepiece(t);
+    t = saved(t);
+    check_sentencepiece(t);
+    t2g_tokenizer_free(t);
+    t = load_sentencepiece(false);
+    EXPECT_IDS(t, "ab a", 0, S_AB, S_SPACE_A);
+    t2g_tokenizer_free(t);
+}
+
 /* --- tiktoken ranks ------------------------------------------------------- */
 
 static void put_line(t2g_buffer *out, const char *bytes, size_t n,
@@ -261,13 +327,6 @@ static const char description[] =
     "\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+"
     "[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\", \"n_vocab\": "
     "282, \"special_tokens\": {\"<|end|>\": 280, \"<|endoftext|>\": 281}}}";
-
-static const char *put_file(const char *name, const void *bytes, size_t n)
-{
-    const char *path = in_folder(name);
-    assert_int_equal(t2g_file_write(path, bytes, n), T2G_OK);
-    return path;
-}
 
 static void check_ranks(const t2g_tokenizer *t)
 {
@@ -467,6 +526,7 @@ int main(void)
         cmocka_unit_test(knows_families),
         cmocka_unit_test(adds_what_the_file_says),
         cmocka_unit_test(refuses_bad_gguf),
+        cmocka_unit_test(reads_sentencepiece),
         cmocka_unit_test(reads_ranks),
         cmocka_unit_test(refuses_bad_ranks),
         cmocka_unit_test(refuses_bad_descriptions),

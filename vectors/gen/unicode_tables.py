@@ -341,6 +341,8 @@ def write():
         lines += ["    {", *filled(map(str, block)), "    },"]
     lines += ["};", "", "const uint32_t t2g_unicode_classes[] = {",
               *filled(f"{kind:#x}" for kind in kinds), "};", "",
+              "const uint32_t t2g_ascii_classes[128] = {",
+              *filled(f"{bits(code):#x}" for code in range(128)), "};", "",
               *normalization()]
     OUTPUT.write_text("\n".join(lines) + "\n")
 
