@@ -261,28 +261,26 @@ static t2g_status encode_piece(struct t2g_encoder *e, const t2g_piece *piece)
     return T2G_OK;
 }
 
-/* A piece of text without a pre-tokenizer may be long; where no merge can cross
- * it is cut into words, which changes nothing but the time. */
+/* A piece of text without a pre-tokenizer may be long; where no merge can happen
+ * it is cut, which changes nothing but the time. */
 static t2g_status encode_pieces(void *context, const t2g_piece *piece)
 {
     struct t2g_encoder *e = context;
     const t2g_spelling *s = &e->t->spelling;
-    size_t begin = 0;
-    if (!s->cut)
+    const unsigned char *text = (const unsigned char *)piece->text;
+    if (!s->cuts)
         return encode_piece(e, piece);
-    bool inside = false; /* some other character came before */
-    for (size_t p = 0; p < piece->n;
-         p += utf8_length((unsigned char)piece->text[p])) {
-        bool cut = piece->n - p >= s->cut_length &&
-                   memcmp(piece->text + p, s->cut, s->cut_length) == 0;
-        if (cut && inside) {
+    size_t n = piece->n, begin = 0, last = cut_kind(text, n);
+    for (size_t p = utf8_length(text[0]); p < n; p += utf8_length(text[p])) {
+        size_t kind = cut_kind(text + p, n - p);
+        if (!s->joins[last][kind]) {
             t2g_piece part = piece_slice(piece, begin, p);
             T2G_TRY(encode_piece(e, &part));
             begin = p;
         }
-        inside = !cut;
+        last = kind;
     }
-    t2g_piece part = piece_slice(piece, begin, piece->n);
+    t2g_piece part = piece_slice(piece, begin, n);
     return encode_piece(e, &part);
 }
 

@@ -40,7 +40,6 @@ void t2g_tokenizer_free(t2g_tokenizer *t)
     t2g_merges_free(&t->merges);
     t2g_free(t->spelling.prefix);
     t2g_free(t->spelling.suffix);
-    t2g_free(t->spelling.cut);
     free_normalizer(t);
     t2g_added_free(&t->raw);
     t2g_added_free(&t->normalized);
@@ -214,41 +213,56 @@ static void choose_spelling(t2g_tokenizer *t)
 
 /* --- where no merge crosses ---------------------------------------------- */
 
-static const char low_line[] = "\xe2\x96\x81"; /* U+2581, for a space */
-enum { LOW_LINE = sizeof low_line - 1 };
-
-/* Whether it stands behind another character of the token. */
-static bool crosses(const char *s, size_t n)
+static void note_joins(t2g_spelling *s, const char *text, size_t n)
 {
-    bool inside = false;
-    for (size_t i = 0; i < n;) {
-        bool here = n - i >= LOW_LINE && memcmp(s + i, low_line, LOW_LINE) == 0;
-        if (here && inside)
-            return true;
-        inside = !here;
-        i += utf8_length((unsigned char)s[i]);
+    const unsigned char *u = (const unsigned char *)text;
+    for (size_t p = 0, next; p < n; p = next) {
+        next = p + utf8_length(u[p]);
+        if (next < n)
+            s->joins[cut_kind(u + p, n - p)][cut_kind(u + next, n - next)] =
+                true;
     }
-    return false;
 }
 
-/* Vocabularies of SentencePiece come without a pre-tokenizer, but their merges
- * rarely cross from one word to the next: then words are encoded one by one. An
- * unknown character waits for one of the vocabulary, which this must be. */
-static t2g_status find_cut(t2g_tokenizer *t)
+/* Whether every character of a kind becomes tokens at once: others wait for
+ * their unk token, or let their neighbours meet. */
+static bool is_spelled(const t2g_tokenizer *t, size_t kind)
+{
+    static const char low_line[] = "\xe2\x96\x81";
+    const t2g_spelling *s = &t->spelling;
+    if (kind < 128)
+        return s->ascii_id[kind] != T2G_NO_TOKEN ||
+               (s->byte_fallback && s->byte_id[kind] != T2G_NO_TOKEN);
+    return (s->byte_fallback && all_bytes(s)) ||
+           (kind == T2G_CUT_LOW_LINE &&
+            model_token(&t->vocabulary, low_line, 3) != T2G_NO_TOKEN);
+}
+
+static bool is_whole_character(const t2g_tokenizer *t, uint32_t id)
+{
+    for (int byte = 0; byte < 256; byte++)
+        if (t->spelling.byte_id[byte] == (int64_t)id)
+            return false;
+    return (int64_t)id != t->spelling.unk;
+}
+
+/* Vocabularies of SentencePiece come without a pre-tokenizer, but most
+ * characters never meet in a token: between those that do not, words are
+ * encoded one by one. Not where bytes or unk themselves merge. */
+static void find_cuts(t2g_tokenizer *t)
 {
     t2g_spelling *s = &t->spelling;
     const t2g_vocabulary *v = &t->vocabulary;
-    if (s->bytes || s->ignore_merges || s->prefix || s->suffix ||
-        model_token(v, low_line, LOW_LINE) == T2G_NO_TOKEN)
-        return T2G_OK;
-    for (size_t i = 0; i < t->merges.count; i++) {
+    s->cuts = !s->bytes && !s->ignore_merges && !s->prefix && !s->suffix;
+    for (size_t i = 0; i < t->merges.count && s->cuts; i++) {
         const t2g_merge *m = &t->merges.merge[i];
-        if (crosses(token_content(v, m->id), v->token[m->id].content_length))
-            return T2G_OK;
+        note_joins(s, token_content(v, m->id), v->token[m->id].content_length);
+        s->cuts = is_whole_character(t, m->left) &&
+                  is_whole_character(t, m->right);
     }
-    s->cut = t2g_strdup(low_line);
-    s->cut_length = LOW_LINE;
-    return s->cut ? T2G_OK : T2G_ERR_MEMORY;
+    for (size_t kind = 0; kind < T2G_CUT_KINDS && s->cuts; kind++)
+        for (size_t k = 0; k < T2G_CUT_KINDS && !is_spelled(t, kind); k++)
+            s->joins[kind][k] = s->joins[k][kind] = true;
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -261,7 +275,8 @@ t2g_status t2g_tokenizer_finish(t2g_tokenizer *t)
         T2G_TRY(set_bytes(t));
     if (t->spelling.bytes && t->spelling.ignore_merges)
         T2G_TRY(t2g_vocabulary_index_bytes(&t->vocabulary));
-    return find_cut(t);
+    find_cuts(t);
+    return T2G_OK;
 }
 
 size_t t2g_tokenizer_size(const t2g_tokenizer *t)

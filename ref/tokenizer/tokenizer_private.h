@@ -261,6 +261,9 @@ typedef struct t2g_bpe {
     t2g_buffer text;
 } t2g_bpe;
 
+/* Kinds of characters: ASCII, U+2581 (which stands for a space), others. */
+enum { T2G_CUT_LOW_LINE = 128, T2G_CUT_OTHER, T2G_CUT_KINDS };
+
 /* How the model spells a piece. */
 typedef struct t2g_spelling {
     bool bytes; /* in bytes, byte_id giving their tokens; else characters */
@@ -270,9 +273,19 @@ typedef struct t2g_spelling {
     int64_t unk;
     char *prefix, *suffix; /* NULL: none */
     double dropout; /* 0, or it cannot encode */
-    char *cut;      /* no merge crosses the border in front of this character */
-    size_t cut_length;
+    bool cuts; /* pieces are cut where nothing joins: */
+    bool joins[T2G_CUT_KINDS][T2G_CUT_KINDS]; /* kinds of neighbours between
+                                                 which a merge may happen */
 } t2g_spelling;
+
+/* The kind of the character at s. */
+static inline size_t cut_kind(const unsigned char *s, size_t n)
+{
+    if (s[0] < 0x80)
+        return s[0];
+    return n >= 3 && s[0] == 0xe2 && s[1] == 0x96 && s[2] == 0x81
+               ? T2G_CUT_LOW_LINE : T2G_CUT_OTHER;
+}
 
 /* Encodes n bytes: *count symbols of scratch->symbol. */
 T2G_CHECK t2g_status t2g_bpe_encode(const t2g_tokenizer *t, t2g_bpe *scratch,
