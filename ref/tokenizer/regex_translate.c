@@ -49,7 +49,7 @@ typedef struct t2g_translator {
     const char *pattern;
     size_t n, at;
     t2g_buffer *out;
-    unsigned depth;
+    unsigned depth, brackets; /* groups and classes we are in */
     bool fold, any; /* (?i), and (?m): the dot matches LF too */
     unsigned around; /* look-arounds we are in */
     bool behind, not_behind; /* in a look-behind; in a negative one */
@@ -250,6 +250,21 @@ static const char *property_name(char *name)
     return name;
 }
 
+/* Of what \w matches, brackets lack six characters of Latin-1: superscripts and
+ * fractions. [Onig] has two tables. */
+static t2g_status add_word(const t2g_translator *t, t2g_set *set)
+{
+    static const t2g_unicode_range lacking[] = {
+        {0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}};
+    T2G_TRY(t2g_set_add_property(set, "Word"));
+    if (t->brackets == 0)
+        return T2G_OK;
+    T2G_TRY(t2g_set_complement(set));
+    T2G_TRY(t2g_set_add_ranges(set, lacking,
+                               sizeof lacking / sizeof *lacking));
+    return t2g_set_complement(set);
+}
+
 /* {name} or {^name}, behind \p or \P. */
 static t2g_status take_property(t2g_translator *t, size_t at, bool negated,
                                 t2g_set *set)
@@ -265,11 +280,12 @@ static t2g_status take_property(t2g_translator *t, size_t at, bool negated,
     name[n] = '\0';
     if (!accept(t, "}") || strlen(name) < n)
         return refuse(t, at, "a property we do not know");
-    const t2g_unicode_range *r =
-        t2g_unicode_property(property_name(name), &count);
+    const char *property = property_name(name);
+    const t2g_unicode_range *r = t2g_unicode_property(property, &count);
     if (!r)
         return refuse(t, at, "a property we do not know");
-    T2G_TRY(t2g_set_add_ranges(set, r, count));
+    T2G_TRY(strcmp(property, "Word") == 0 ? add_word(t, set)
+                                          : t2g_set_add_ranges(set, r, count));
     return negated ? t2g_set_complement(set) : T2G_OK;
 }
 
@@ -285,7 +301,8 @@ static t2g_status add_hex_digits(t2g_set *set)
 static t2g_status take_class_escape(t2g_translator *t, t2g_set *set, bool *is)
 {
     size_t at = t->at;
-    char letter = t->n - at >= 2 ? t->pattern[at + 1] : '\0';
+    char letter =
+        sees(t, "\\") && t->n - at >= 2 ? t->pattern[at + 1] : '\0';
     bool negated = letter >= 'A' && letter <= 'Z';
     *is = letter != '\0' && strchr("sSdDwWhHpP", letter);
     if (!*is)
@@ -294,7 +311,7 @@ static t2g_status take_class_escape(t2g_translator *t, t2g_set *set, bool *is)
     switch (letter | 0x20) {
     case 's': T2G_TRY(t2g_set_add_property(set, "Space")); break;
     case 'd': T2G_TRY(t2g_set_add_property(set, "Nd")); break;
-    case 'w': T2G_TRY(t2g_set_add_property(set, "Word")); break;
+    case 'w': T2G_TRY(add_word(t, set)); break;
     case 'h': T2G_TRY(add_hex_digits(set)); break;
     default: return take_property(t, at, negated, set);
     }
@@ -314,14 +331,15 @@ static t2g_status add_graph(t2g_set *set)
 
 /* The set of a POSIX bracket; *known is false for those that need properties we
  * have no tables of. */
-static t2g_status add_posix(t2g_set *set, const char *name, bool *known)
+static t2g_status add_posix(const t2g_translator *t, t2g_set *set,
+                            const char *name, bool *known)
 {
     static const struct {
         const char *name, *property[2];
     } properties[] = {
         {"blank", {"Zs", NULL}}, {"cntrl", {"Cc", NULL}},
         {"digit", {"Nd", NULL}}, {"punct", {"P", "S"}},
-        {"space", {"Space", NULL}}, {"word", {"Word", NULL}}};
+        {"space", {"Space", NULL}}};
     *known = true;
     for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
         if (strcmp(name, properties[i].name) == 0) {
@@ -330,6 +348,8 @@ static t2g_status add_posix(t2g_set *set, const char *name, bool *known)
                 T2G_TRY(t2g_set_add_property(set, properties[i].property[1]));
             return name[0] == 'b' ? t2g_set_add(set, '\t', '\t') : T2G_OK;
         }
+    if (strcmp(name, "word") == 0)
+        return add_word(t, set);
     if (strcmp(name, "ascii") == 0)
         return t2g_set_add(set, 0, 0x7f);
     if (strcmp(name, "xdigit") == 0)
@@ -355,7 +375,7 @@ static t2g_status take_posix(t2g_translator *t, t2g_set *set)
     name[n] = '\0';
     if (!accept(t, ":]"))
         return refuse(t, at, "a POSIX bracket we do not know");
-    T2G_TRY(add_posix(set, name, &known));
+    T2G_TRY(add_posix(t, set, name, &known));
     if (!known)
         return refuse(t, at, "a POSIX bracket we do not know");
     return negated ? t2g_set_complement(set) : T2G_OK;
@@ -432,7 +452,8 @@ static t2g_status take_class_member(t2g_translator *t, t2g_set *set, bool *is)
         status = t2g_set_add_ranges(set, part.range, part.count);
     t2g_set_free(&part);
     if (status == T2G_OK && *is && sees_range(t))
-        return wrong(t, t->at, "a range that begins with a class");
+        return sees(t, "-&&") ? refuse(t, t->at, "a '-' before '&&'")
+                              : wrong(t, t->at, "a range from a class");
     return status;
 }
 
@@ -461,6 +482,31 @@ static t2g_status take_members(t2g_translator *t, t2g_set *set)
     return T2G_OK;
 }
 
+static bool beyond_ascii(const t2g_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->range[i].last >= 0x80)
+            return true;
+    return false;
+}
+
+/* Oniguruma goes astray where set operations leave nothing outside ASCII: the
+ * negation of such a result lacks what it should hold. */
+static t2g_status check_remains(const t2g_translator *t, size_t at,
+                                const t2g_set *set)
+{
+    return beyond_ascii(set)
+               ? T2G_OK
+               : refuse(t, at, "a class that leaves nothing but ASCII");
+}
+
+static t2g_status intersect(t2g_translator *t, t2g_set *set, t2g_set *operand)
+{
+    bool check = beyond_ascii(set) && beyond_ascii(operand);
+    T2G_TRY(t2g_set_intersect(set, operand));
+    return check ? check_remains(t, t->at, set) : T2G_OK;
+}
+
 /* Members, intersected with those behind each "&&". */
 static t2g_status take_operands(t2g_translator *t, t2g_set *set)
 {
@@ -469,7 +515,7 @@ static t2g_status take_operands(t2g_translator *t, t2g_set *set)
         t2g_set operand = {0};
         t2g_status status = take_members(t, &operand);
         if (status == T2G_OK)
-            status = t2g_set_intersect(set, &operand);
+            status = intersect(t, set, &operand);
         t2g_set_free(&operand);
         T2G_TRY(status);
     }
@@ -480,21 +526,21 @@ static t2g_status take_operands(t2g_translator *t, t2g_set *set)
  * negated. */
 static t2g_status take_class(t2g_translator *t, t2g_set *set)
 {
-    static const unsigned limit = DEPTH_LIMIT;
     size_t at = t->at++;
-    bool negated = accept(t, "^"), known = true, fold = t->fold;
-    if (t->depth++ == limit)
+    bool negated = accept(t, "^"), known = true;
+    if (t->brackets++ == DEPTH_LIMIT)
         return refuse(t, at, "nested too deeply");
-    t->fold = false;
     T2G_TRY(take_operands(t, set));
-    t->fold = fold;
-    t->depth--;
+    t->brackets--;
     t->at++; /* ']' */
-    if (fold)
+    if (t->fold && t->brackets == 0)
         T2G_TRY(t2g_set_fold(set, negated, &known));
     if (!known)
         return refuse(t, at, "letters other than A to Z without their case");
-    return negated ? t2g_set_complement(set) : T2G_OK;
+    if (!negated)
+        return T2G_OK;
+    T2G_TRY(t2g_set_complement(set));
+    return t->brackets > 0 ? check_remains(t, at, set) : T2G_OK;
 }
 
 /* --- items --------------------------------------------------------------- */
@@ -581,6 +627,14 @@ static t2g_status put_boundary(t2g_translator *t, bool inside)
                          : "(?(?<=(?&w))(?!(?&w))|(?=(?&w)))");
 }
 
+/* \z and \Z, which Oniguruma does not take in a look-behind. */
+static t2g_status put_end(t2g_translator *t, size_t at, char letter)
+{
+    if (t->behind)
+        return wrong(t, at, "the end of the text in a look-behind");
+    return put(t, letter == 'z' ? "\\z" : "\\Z");
+}
+
 static t2g_status put_escape(t2g_translator *t, t2g_extent *e)
 {
     size_t at = t->at;
@@ -598,8 +652,8 @@ static t2g_status put_escape(t2g_translator *t, t2g_extent *e)
     case 'N': t->neighbour = 0; return put(t, "\\N");
     case 'O': t->neighbour = 0; return put(t, ".");
     case 'A': *e = assertion; return put(t, "\\A");
-    case 'z': *e = assertion; return put(t, "\\z");
-    case 'Z': *e = assertion; return put(t, "\\Z");
+    case 'z':
+    case 'Z': *e = assertion; return put_end(t, at, letter);
     case 'b': *e = assertion; return put_boundary(t, false);
     case 'B': *e = assertion; return put_boundary(t, true);
     default: break;
@@ -628,7 +682,7 @@ static t2g_status put_rest(t2g_translator *t, size_t at, t2g_extent *e)
 static t2g_status put_capture(t2g_translator *t, size_t at, t2g_extent *e)
 {
     if (t->not_behind)
-        return wrong(t, at, "a capture in a negative look-behind");
+        return refuse(t, at, "a capture in a negative look-behind");
     size_t number = ++t->groups;
     T2G_TRY(put(t, "("));
     T2G_TRY(put_rest(t, at, e));
@@ -651,7 +705,7 @@ static t2g_status put_named(t2g_translator *t, size_t at, const char *close,
     if (t->at == begin || !accept(t, close))
         return refuse(t, at, "a group with an unusual name");
     if (t->not_behind)
-        return wrong(t, at, "a capture in a negative look-behind");
+        return refuse(t, at, "a capture in a negative look-behind");
     t->named = true;
     T2G_TRY(put(t, "(?:"));
     T2G_TRY(put_rest(t, at, e));
