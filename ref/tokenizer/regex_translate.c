@@ -1,8 +1,8 @@
 /* From Oniguruma's syntax to PCRE2's. One pass of recursive descent that writes
  * as it reads. Both engines backtrack in the same order, so what is equal in
  * its parts is equal as a whole; where the parts differ we write other ones,
- * and where nothing equal is known we refuse. [Onig] is its document of the syntax
- * (RE) and its source. */
+ * and where nothing equal is known we refuse. [Onig] is its document of the
+ * syntax (RE) and its source. */
 #include <stdio.h>
 #include <string.h>
 
@@ -277,8 +277,10 @@ static t2g_status put_atomic(t2g_translator *t, size_t at, t2g_extent *e)
 {
     if (t->behind)
         return refuse(t, at, "an atomic group in a look-behind");
+    size_t groups = t->groups;
     T2G_TRY(put(t, "(?>"));
     T2G_TRY(put_rest(t, at, e));
+    t->sealed = t->sealed || t->groups > groups;
     e->shape = SHAPE_PLAIN;
     return T2G_OK;
 }
@@ -475,7 +477,7 @@ static t2g_status put_item(t2g_translator *t, t2g_extent *e)
 /* An item with all its quantifiers. */
 static t2g_status put_term(t2g_translator *t, t2g_extent *e)
 {
-    size_t begin = t->out->size, at = t->at;
+    size_t begin = t->out->size, at = t->at, groups = t->groups;
     t2g_quantifier q = {0};
     bool is;
     T2G_TRY(take_quantifier(t, &q, &is));
@@ -490,6 +492,7 @@ static t2g_status put_term(t2g_translator *t, t2g_extent *e)
         if (count == DEPTH_LIMIT)
             return refuse(t, at, "nested too deeply");
         T2G_TRY(quantify(t, at, begin, &q, count > 0, e));
+        t->sealed = t->sealed || (q.mode == '+' && t->groups > groups);
         t->neighbour = 0;
     }
 }
@@ -551,6 +554,10 @@ static t2g_status put_all(t2g_translator *t)
     if (t->named && t->referred)
         return wrong(t, T2G_NO_POSITION,
                      "back-references by number next to named groups");
+    /* Compiled code of PCRE2 10.42 keeps such captures when it backtracks. */
+    if (t->sealed && t->referred)
+        return refuse(t, T2G_NO_POSITION,
+                      "back-references next to captures in atomic groups");
     return t->boundaries ? put_word_class(t) : T2G_OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct t2g_translator {
     t2g_group group[GROUPS + 1];
     size_t groups;
     bool named, referred; /* has named groups, back-references by number */
+    bool sealed;          /* captures in what never backtracks */
     bool boundaries;      /* \b or \B */
 } t2g_translator;
 

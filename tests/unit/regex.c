@@ -1,5 +1,6 @@
 /* Regular expressions of tokenizer files: against the direct matchers of the
- * same patterns, what expressions match, what is refused, hostile ones. */
+ * same patterns, what expressions match, what is refused, hostile ones, and
+ * exhaustion of memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include "../../ref/tokenizer/regex.h"
 #include "../../ref/tokenizer/tokenizer_private.h"
 #include "../../ref/tokenizer/unicode.h"
+#include "t2g/memory.h"
 
 /* --- against the direct matchers ----------------------------------------- */
 
@@ -189,7 +191,7 @@ static void refuses(void **unused)
         "(?i)(?:f)i", "(?i)\u00e9", "(?i)[\\p{L}]", "(?i)(a)\\1", "(?i)h\u0331",
         "\\1(a)", "(a\\1)", "(?=(a))\\1", "(?<=a+)b", "(?<=(?=a)a)b",
         "(?:a?)+", "(?:a|)*", "(?:a+?)+", "a{3,2}", "a{70000}",
-        "(?<n>a)\\k<n>", "\\q"};
+        "(?<n>a)\\k<n>", "(a)*+b|\\1", "(?>(a))\\1", "\\q"};
     static const char *const wrong[] = {
         "(", ")", "(?", "(?)", "[a", "a\\", "*a", "{2}", "|+", "[z-a]",
         "[\\d-a]", "[a-\\d]", "^*", "(?=a)*", "\\b+", "\\u12", "\xff",
@@ -240,12 +242,71 @@ static void survives_hostile_ones(void **unused)
     t2g_regex_scratch_free(s);
 }
 
+/* --- memory -------------------------------------------------------------- */
+
+typedef struct counter {
+    size_t allocations, fail_at, alive;
+} counter;
+
+static void *counting_alloc(void *context, size_t size, size_t align)
+{
+    counter *c = context;
+    void *p = NULL;
+    if (++c->allocations == c->fail_at || posix_memalign(&p, align, size) != 0)
+        return NULL;
+    c->alive++;
+    return p;
+}
+
+static void counting_release(void *context, void *p)
+{
+    counter *c = context;
+    c->alive--;
+    free(p);
+}
+
+static t2g_status compile_and_match(void)
+{
+    static const char pattern[] = "(?i:[sk&&\\w])\\b|[^[:punct:]](?<=a|[b[c]])";
+    t2g_regex *r = NULL;
+    t2g_regex_scratch *s = NULL;
+    bool found;
+    size_t begin, end;
+    t2g_status status = t2g_regex_compile(&r, pattern, sizeof pattern - 1);
+    if (status == T2G_OK)
+        status = t2g_regex_scratch_new(&s);
+    if (status == T2G_OK)
+        status = t2g_regex_next(r, s, "xs b", 4, 0, &found, &begin, &end);
+    t2g_regex_free(r);
+    t2g_regex_scratch_free(s);
+    return status;
+}
+
+static void survives_failing_allocations(void **unused)
+{
+    counter c = {0};
+    const t2g_allocator failing = {counting_alloc, counting_release, &c};
+    t2g_status status;
+    (void)unused;
+    t2g_set_allocator(&failing);
+    do {
+        c.allocations = 0;
+        c.fail_at++;
+        status = compile_and_match();
+        assert_int_equal(c.alive, 0);
+        assert_true(status == T2G_OK || status == T2G_ERR_MEMORY);
+    } while (c.allocations >= c.fail_at);
+    t2g_set_allocator(NULL);
+    assert_true(c.fail_at > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches_as_directly),
         cmocka_unit_test(matches_as_oniguruma),
         cmocka_unit_test(refuses),
-        cmocka_unit_test(survives_hostile_ones)};
+        cmocka_unit_test(survives_hostile_ones),
+        cmocka_unit_test(survives_failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
