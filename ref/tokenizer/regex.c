@@ -27,18 +27,6 @@ struct t2g_regex_scratch {
     pcre2_jit_stack *stack;
 };
 
-static void *allocate(size_t size, void *context)
-{
-    (void)context;
-    return t2g_calloc(size, 1);
-}
-
-static void release(void *p, void *context)
-{
-    (void)context;
-    t2g_free(p);
-}
-
 t2g_status t2g_regex_fail(t2g_status s, const char *pattern, size_t n,
                           size_t at, const char *why)
 {
@@ -53,13 +41,14 @@ t2g_status t2g_regex_fail(t2g_status s, const char *pattern, size_t n,
 
 /* --- compiling ----------------------------------------------------------- */
 
-/* Compiles what the translator wrote. */
-static t2g_status compile(t2g_regex *r, const t2g_buffer *translated,
-                          pcre2_general_context *memory)
+/* Compiles what the translator wrote. PCRE2 keeps its own allocator here: up to
+ * 10.42 its compiler to machine code crashes when an allocation fails, which
+ * that of our callers may let happen at any time. */
+static t2g_status compile(t2g_regex *r, const t2g_buffer *translated)
 {
-    pcre2_compile_context *context = pcre2_compile_context_create(memory);
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context)
-        return T2G_ERR_MEMORY;
+        return t2g_fail(T2G_ERR_MEMORY, "no memory to compile with");
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);
     int error;
     PCRE2_SIZE at;
@@ -74,7 +63,7 @@ static t2g_status compile(t2g_regex *r, const t2g_buffer *translated,
         return T2G_OK;
     }
     if (error == PCRE2_ERROR_HEAP_FAILED)
-        return T2G_ERR_MEMORY;
+        return t2g_fail(T2G_ERR_MEMORY, "no memory to compile with");
     PCRE2_UCHAR why[256] = "";
     pcre2_get_error_message(error, why, sizeof why);
     return t2g_regex_fail(T2G_ERR_UNSUPPORTED, r->pattern, r->n,
@@ -85,12 +74,8 @@ static t2g_status translate_and_compile(t2g_regex *r)
 {
     t2g_buffer translated = {0};
     t2g_status status = t2g_regex_translate(&translated, r->pattern, r->n);
-    if (status == T2G_OK) {
-        pcre2_general_context *memory =
-            pcre2_general_context_create(allocate, release, NULL);
-        status = memory ? compile(r, &translated, memory) : T2G_ERR_MEMORY;
-        pcre2_general_context_free(memory);
-    }
+    if (status == T2G_OK)
+        status = compile(r, &translated);
     t2g_buffer_free(&translated);
     return status;
 }
@@ -122,6 +107,18 @@ void t2g_regex_free(t2g_regex *r)
 }
 
 /* --- matching ------------------------------------------------------------ */
+
+static void *allocate(size_t size, void *context)
+{
+    (void)context;
+    return t2g_calloc(size, 1);
+}
+
+static void release(void *p, void *context)
+{
+    (void)context;
+    t2g_free(p);
+}
 
 /* One pair of positions: groups are looked at by the engine alone. */
 static t2g_status fill(t2g_regex_scratch *s, pcre2_general_context *memory)

@@ -1,22 +1,19 @@
 /* From Oniguruma's syntax to PCRE2's. One pass of recursive descent that writes
- * as it reads. Both engines backtrack in the same order, so what is equal in its
- * parts is equal as a whole; where the parts differ we write other ones, and
- * where nothing equal is known we refuse. [Onig] is its document of the syntax
- * (RE) and its source. */
+ * as it reads. Both engines backtrack in the same order, so what is equal in
+ * its parts is equal as a whole; where the parts differ we write other ones,
+ * and where nothing equal is known we refuse. [Onig] is its document of the
+ * syntax (RE) and its source. */
 #include <stdio.h>
 #include <string.h>
 
-#include "regex_private.h"
+#include "regex_translator.h"
 #include "t2g/files.h"
-#include "unicode.h"
 
 enum {
     PATTERN_LIMIT = 64 * 1024,
     OUTPUT_LIMIT = 1024 * 1024, /* far beyond what PCRE2 compiles */
-    DEPTH_LIMIT = 100,          /* groups and classes within each other */
     REPEAT_LIMIT = 65535,       /* of PCRE2 */
-    ENDLESS = UINT32_MAX,
-    GROUPS = 9 /* that can be referred to */
+    ENDLESS = UINT32_MAX
 };
 
 /* What matters of an item to a quantifier behind it. */
@@ -40,96 +37,6 @@ typedef struct t2g_quantifier {
     char mode; /* '?' lazy, '+' possessive, 0 greedy */
 } t2g_quantifier;
 
-typedef struct t2g_group {
-    bool usable; /* complete, and not within a look-around */
-    uint32_t least;
-} t2g_group;
-
-typedef struct t2g_translator {
-    const char *pattern;
-    size_t n, at;
-    t2g_buffer *out;
-    unsigned depth;
-    bool fold, any; /* (?i), and (?m): the dot matches LF too */
-    unsigned around; /* look-arounds we are in */
-    bool behind, not_behind; /* in a look-behind; in a negative one */
-    uint32_t neighbour; /* the literal just before under (?i), or 0 */
-    t2g_group group[GROUPS + 1];
-    size_t groups;
-    bool named, referred; /* has named groups, back-references by number */
-    bool boundaries;      /* \b or \B */
-} t2g_translator;
-
-/* --- reading the pattern ------------------------------------------------- */
-
-static t2g_status refuse(const t2g_translator *t, size_t at, const char *why)
-{
-    return t2g_regex_fail(T2G_ERR_UNSUPPORTED, t->pattern, t->n, at, why);
-}
-
-static t2g_status wrong(const t2g_translator *t, size_t at, const char *why)
-{
-    return t2g_regex_fail(T2G_ERR_FORMAT, t->pattern, t->n, at, why);
-}
-
-static bool at_end(const t2g_translator *t)
-{
-    return t->at == t->n;
-}
-
-/* Whether the pattern goes on with s. */
-static bool sees(const t2g_translator *t, const char *s)
-{
-    size_t n = strlen(s);
-    return t->n - t->at >= n && memcmp(t->pattern + t->at, s, n) == 0;
-}
-
-static bool accept(t2g_translator *t, const char *s)
-{
-    if (!sees(t, s))
-        return false;
-    t->at += strlen(s);
-    return true;
-}
-
-/* Not at the end. */
-static uint32_t take_code(t2g_translator *t)
-{
-    const unsigned char *s = (const unsigned char *)t->pattern + t->at;
-    t->at += utf8_length(s[0]);
-    return utf8_decode(s);
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(uint32_t c)
-{
-    return c < 0x80 && (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Up to `most` hexadecimal digits; returns how many. */
-static size_t take_hex(t2g_translator *t, size_t most, uint32_t *value)
-{
-    size_t digits = 0;
-    *value = 0;
-    while (digits < most && !at_end(t) &&
-           hex_value(t->pattern[t->at]) >= 0) {
-        *value = *value * 16 + (uint32_t)hex_value(t->pattern[t->at++]);
-        digits++;
-    }
-    return digits;
-}
 
 /* --- writing ------------------------------------------------------------- */
 
@@ -174,328 +81,6 @@ static uint32_t times(uint32_t a, uint32_t b)
 static const t2g_extent one_character = {1, 1, SHAPE_PLAIN, true};
 static const t2g_extent nothing = {0, 0, SHAPE_PLAIN, true};
 static const t2g_extent assertion = {0, 0, SHAPE_ASSERTION, true};
-
-/* --- escapes ------------------------------------------------------------- */
-
-/* \x{H...}, \xHH, \uHHHH, behind the letter. */
-static t2g_status take_hex_code(t2g_translator *t, char letter, size_t at,
-                                uint32_t *code)
-{
-    bool braces = letter == 'x' && accept(t, "{");
-    size_t most = braces ? 8 : letter == 'x' ? 2 : 4;
-    size_t digits = take_hex(t, most, code);
-    if (letter == 'u' && digits < 4)
-        return wrong(t, at, "\\u needs four hexadecimal digits");
-    if (digits == 0 || (braces && !accept(t, "}")))
-        return refuse(t, at, "\\x with something else than one number");
-    if (letter == 'x' && !braces && *code >= 0x80)
-        return refuse(t, at, "a byte of a character");
-    if (*code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
-        return refuse(t, at, "not a Unicode character");
-    return T2G_OK;
-}
-
-/* An escape that stands for one character, from its letter on. */
-static t2g_status take_escaped(t2g_translator *t, size_t at, uint32_t *code)
-{
-    static const char letters[] = "rntfvae", codes[] = "\r\n\t\f\v\a\x1b";
-    uint32_t c = take_code(t);
-    if (c == 'x' || c == 'u')
-        return take_hex_code(t, (char)c, at, code);
-    if (is_letter(c)) {
-        const char *known = strchr(letters, (int)c);
-        if (!known)
-            return refuse(t, at, "an escape we do not know");
-        *code = (unsigned char)codes[known - letters];
-        return T2G_OK;
-    }
-    if (c < 0x80 && is_digit((char)c))
-        return refuse(t, at, "an octal escape");
-    *code = c;
-    return T2G_OK;
-}
-
-/* --- properties ---------------------------------------------------------- */
-
-/* [Onig] compares names without case, spaces, '-' and '_'. The categories have
- * long names too. */
-static const char *property_name(char *name)
-{
-    static const char *const categories[][2] = {
-        {"Letter", "L"}, {"Uppercaseletter", "Lu"}, {"Lowercaseletter", "Ll"},
-        {"Titlecaseletter", "Lt"}, {"Modifierletter", "Lm"},
-        {"Otherletter", "Lo"}, {"Mark", "M"}, {"Nonspacingmark", "Mn"},
-        {"Spacingmark", "Mc"}, {"Enclosingmark", "Me"}, {"Number", "N"},
-        {"Decimalnumber", "Nd"}, {"Letternumber", "Nl"}, {"Othernumber", "No"},
-        {"Punctuation", "P"}, {"Connectorpunctuation", "Pc"},
-        {"Dashpunctuation", "Pd"}, {"Openpunctuation", "Ps"},
-        {"Closepunctuation", "Pe"}, {"Initialpunctuation", "Pi"},
-        {"Finalpunctuation", "Pf"}, {"Otherpunctuation", "Po"},
-        {"Symbol", "S"}, {"Mathsymbol", "Sm"}, {"Currencysymbol", "Sc"},
-        {"Modifiersymbol", "Sk"}, {"Othersymbol", "So"}, {"Separator", "Z"},
-        {"Spaceseparator", "Zs"}, {"Lineseparator", "Zl"},
-        {"Paragraphseparator", "Zp"}, {"Other", "C"}, {"Control", "Cc"},
-        {"Format", "Cf"}, {"Unassigned", "Cn"}, {"Privateuse", "Co"}};
-    size_t kept = 0;
-    for (const char *s = name; *s; s++)
-        if (!strchr(" -_", *s)) {
-            bool letter = is_letter((unsigned char)*s);
-            name[kept] = letter ? (char)(kept ? *s | 0x20 : *s & ~0x20) : *s;
-            kept++;
-        }
-    name[kept] = '\0';
-    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
-        if (strcmp(categories[i][0], name) == 0)
-            return categories[i][1];
-    return name;
-}
-
-/* {name} or {^name}, behind \p or \P. */
-static t2g_status take_property(t2g_translator *t, size_t at, bool negated,
-                                t2g_set *set)
-{
-    char name[64];
-    size_t n = 0, count;
-    if (!accept(t, "{"))
-        return refuse(t, at, "a property without braces");
-    if (accept(t, "^"))
-        negated = !negated;
-    while (!at_end(t) && !sees(t, "}") && n + 1 < sizeof name)
-        name[n++] = t->pattern[t->at++];
-    name[n] = '\0';
-    if (!accept(t, "}") || strlen(name) < n)
-        return refuse(t, at, "a property we do not know");
-    const t2g_unicode_range *r =
-        t2g_unicode_property(property_name(name), &count);
-    if (!r)
-        return refuse(t, at, "a property we do not know");
-    T2G_TRY(t2g_set_add_ranges(set, r, count));
-    return negated ? t2g_set_complement(set) : T2G_OK;
-}
-
-static t2g_status add_hex_digits(t2g_set *set)
-{
-    T2G_TRY(t2g_set_add(set, '0', '9'));
-    T2G_TRY(t2g_set_add(set, 'A', 'F'));
-    return t2g_set_add(set, 'a', 'f');
-}
-
-/* \s \d \w \h \p{...} and their opposites, at the backslash. *is is false, and
- * nothing read, for anything else. */
-static t2g_status take_class_escape(t2g_translator *t, t2g_set *set, bool *is)
-{
-    size_t at = t->at;
-    char letter = t->n - at >= 2 ? t->pattern[at + 1] : '\0';
-    bool negated = letter >= 'A' && letter <= 'Z';
-    *is = letter != '\0' && strchr("sSdDwWhHpP", letter);
-    if (!*is)
-        return T2G_OK;
-    t->at += 2;
-    switch (letter | 0x20) {
-    case 's': T2G_TRY(t2g_set_add_property(set, "Space")); break;
-    case 'd': T2G_TRY(t2g_set_add_property(set, "Nd")); break;
-    case 'w': T2G_TRY(t2g_set_add_property(set, "Word")); break;
-    case 'h': T2G_TRY(add_hex_digits(set)); break;
-    default: return take_property(t, at, negated, set);
-    }
-    return negated ? t2g_set_complement(set) : T2G_OK;
-}
-
-/* --- bracket classes ----------------------------------------------------- */
-
-/* Everything but what does not print. */
-static t2g_status add_graph(t2g_set *set)
-{
-    T2G_TRY(t2g_set_add_property(set, "Space"));
-    T2G_TRY(t2g_set_add_property(set, "Cc"));
-    T2G_TRY(t2g_set_add_property(set, "Cn"));
-    return t2g_set_complement(set);
-}
-
-/* The set of a POSIX bracket; *known is false for those that need properties we
- * have no tables of. */
-static t2g_status add_posix(t2g_set *set, const char *name, bool *known)
-{
-    static const struct {
-        const char *name, *property[2];
-    } properties[] = {
-        {"blank", {"Zs", NULL}}, {"cntrl", {"Cc", NULL}},
-        {"digit", {"Nd", NULL}}, {"punct", {"P", "S"}},
-        {"space", {"Space", NULL}}, {"word", {"Word", NULL}}};
-    *known = true;
-    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
-        if (strcmp(name, properties[i].name) == 0) {
-            T2G_TRY(t2g_set_add_property(set, properties[i].property[0]));
-            if (properties[i].property[1])
-                T2G_TRY(t2g_set_add_property(set, properties[i].property[1]));
-            return name[0] == 'b' ? t2g_set_add(set, '\t', '\t') : T2G_OK;
-        }
-    if (strcmp(name, "ascii") == 0)
-        return t2g_set_add(set, 0, 0x7f);
-    if (strcmp(name, "xdigit") == 0)
-        return add_hex_digits(set);
-    *known = strcmp(name, "graph") == 0 || strcmp(name, "print") == 0;
-    if (!*known)
-        return T2G_OK;
-    T2G_TRY(add_graph(set));
-    return name[0] == 'p' ? t2g_set_add_property(set, "Zs") : T2G_OK;
-}
-
-/* [:name:] or [:^name:], at its bracket. */
-static t2g_status take_posix(t2g_translator *t, t2g_set *set)
-{
-    size_t at = t->at, n = 0;
-    char name[16];
-    bool known;
-    t->at += 2;
-    bool negated = accept(t, "^");
-    while (!at_end(t) && is_letter((unsigned char)t->pattern[t->at]) &&
-           n + 1 < sizeof name)
-        name[n++] = t->pattern[t->at++];
-    name[n] = '\0';
-    if (!accept(t, ":]"))
-        return refuse(t, at, "a POSIX bracket we do not know");
-    T2G_TRY(add_posix(set, name, &known));
-    if (!known)
-        return refuse(t, at, "a POSIX bracket we do not know");
-    return negated ? t2g_set_complement(set) : T2G_OK;
-}
-
-/* A character of a class, escaped or not. */
-static t2g_status take_member_code(t2g_translator *t, uint32_t *code)
-{
-    size_t at = t->at;
-    if (!accept(t, "\\")) {
-        *code = take_code(t);
-        return T2G_OK;
-    }
-    if (at_end(t))
-        return wrong(t, at, "ends in a backslash");
-    if (accept(t, "b")) {
-        *code = '\b';
-        return T2G_OK;
-    }
-    return take_escaped(t, at, code);
-}
-
-/* Whether what follows is a '-' between two members. */
-static bool sees_range(const t2g_translator *t)
-{
-    return sees(t, "-") && !sees(t, "-]");
-}
-
-/* A character or the range it begins. */
-static t2g_status take_range(t2g_translator *t, t2g_set *set, bool opening)
-{
-    size_t at = t->at;
-    uint32_t first, last;
-    bool class = false;
-    if (sees_range(t) && !(opening && !sees(t, "--")))
-        return refuse(t, at, "a '-' that is not first, last or in a range");
-    T2G_TRY(take_member_code(t, &first));
-    if (t->pattern[at] == '-' || !sees_range(t))
-        return t2g_set_add(set, first, first);
-    t->at++;
-    if (at_end(t))
-        return wrong(t, t->at, "the class has no end");
-    if (sees(t, "-") || sees(t, "[") || sees(t, "&&"))
-        return refuse(t, at, "a range with an unclear end");
-    T2G_TRY(take_class_escape(t, set, &class));
-    if (class)
-        return wrong(t, at, "a range that ends in a class");
-    T2G_TRY(take_member_code(t, &last));
-    if (first > last)
-        return wrong(t, at, "an empty range");
-    return t2g_set_add(set, first, last);
-}
-
-static t2g_status take_class(t2g_translator *t, t2g_set *set);
-
-/* Adds the class that add(t, part) reads. */
-static t2g_status add_part(t2g_translator *t, t2g_set *set,
-                           t2g_status (*add)(t2g_translator *, t2g_set *))
-{
-    t2g_set part = {0};
-    t2g_status status = add(t, &part);
-    if (status == T2G_OK)
-        status = t2g_set_add_ranges(set, part.range, part.count);
-    t2g_set_free(&part);
-    return status;
-}
-
-/* What stands for more than one character. *is: there was one. */
-static t2g_status take_class_member(t2g_translator *t, t2g_set *set, bool *is)
-{
-    t2g_set part = {0};
-    t2g_status status = take_class_escape(t, &part, is);
-    if (status == T2G_OK && *is)
-        status = t2g_set_add_ranges(set, part.range, part.count);
-    t2g_set_free(&part);
-    if (status == T2G_OK && *is && sees_range(t))
-        return wrong(t, t->at, "a range that begins with a class");
-    return status;
-}
-
-static t2g_status take_member(t2g_translator *t, t2g_set *set, bool opening)
-{
-    bool class;
-    if (sees(t, "[:"))
-        return add_part(t, set, take_posix);
-    if (sees(t, "["))
-        return add_part(t, set, take_class);
-    T2G_TRY(take_class_member(t, set, &class));
-    return class ? T2G_OK : take_range(t, set, opening);
-}
-
-/* Members up to the end of the class or a "&&". */
-static t2g_status take_members(t2g_translator *t, t2g_set *set)
-{
-    size_t begin = t->at;
-    while (!at_end(t) && !sees(t, "]") && !sees(t, "&&"))
-        T2G_TRY(take_member(t, set, t->at == begin));
-    if (at_end(t))
-        return wrong(t, begin, "the class has no end");
-    if (t->at == begin)
-        return refuse(t, begin, "a class or operand of '&&' that is empty or "
-                                "begins with ']'");
-    return T2G_OK;
-}
-
-/* Members, intersected with those behind each "&&". */
-static t2g_status take_operands(t2g_translator *t, t2g_set *set)
-{
-    T2G_TRY(take_members(t, set));
-    while (accept(t, "&&")) {
-        t2g_set operand = {0};
-        t2g_status status = take_members(t, &operand);
-        if (status == T2G_OK)
-            status = t2g_set_intersect(set, &operand);
-        t2g_set_free(&operand);
-        T2G_TRY(status);
-    }
-    return T2G_OK;
-}
-
-/* [...] or [^...], at its bracket. Only the outermost one folds, before it is
- * negated. */
-static t2g_status take_class(t2g_translator *t, t2g_set *set)
-{
-    static const unsigned limit = DEPTH_LIMIT;
-    size_t at = t->at++;
-    bool negated = accept(t, "^"), known = true, fold = t->fold;
-    if (t->depth++ == limit)
-        return refuse(t, at, "nested too deeply");
-    t->fold = false;
-    T2G_TRY(take_operands(t, set));
-    t->fold = fold;
-    t->depth--;
-    t->at++; /* ']' */
-    if (fold)
-        T2G_TRY(t2g_set_fold(set, negated, &known));
-    if (!known)
-        return refuse(t, at, "letters other than A to Z without their case");
-    return negated ? t2g_set_complement(set) : T2G_OK;
-}
 
 /* --- items --------------------------------------------------------------- */
 
@@ -551,7 +136,7 @@ static t2g_status put_class(t2g_translator *t,
 static t2g_status take_single_escape(t2g_translator *t, t2g_set *set)
 {
     bool is;
-    return take_class_escape(t, set, &is);
+    return t2g_regex_take_class_escape(t, set, &is);
 }
 
 /* \1 to \9. */
@@ -581,6 +166,14 @@ static t2g_status put_boundary(t2g_translator *t, bool inside)
                          : "(?(?<=(?&w))(?!(?&w))|(?=(?&w)))");
 }
 
+/* \z and \Z, which Oniguruma does not take in a look-behind. */
+static t2g_status put_end(t2g_translator *t, size_t at, char letter)
+{
+    if (t->behind)
+        return wrong(t, at, "the end of the text in a look-behind");
+    return put(t, letter == 'z' ? "\\z" : "\\Z");
+}
+
 static t2g_status put_escape(t2g_translator *t, t2g_extent *e)
 {
     size_t at = t->at;
@@ -598,14 +191,14 @@ static t2g_status put_escape(t2g_translator *t, t2g_extent *e)
     case 'N': t->neighbour = 0; return put(t, "\\N");
     case 'O': t->neighbour = 0; return put(t, ".");
     case 'A': *e = assertion; return put(t, "\\A");
-    case 'z': *e = assertion; return put(t, "\\z");
-    case 'Z': *e = assertion; return put(t, "\\Z");
+    case 'z':
+    case 'Z': *e = assertion; return put_end(t, at, letter);
     case 'b': *e = assertion; return put_boundary(t, false);
     case 'B': *e = assertion; return put_boundary(t, true);
     default: break;
     }
     t->at = at + 1;
-    T2G_TRY(take_escaped(t, at, &code));
+    T2G_TRY(t2g_regex_take_escaped(t, at, &code));
     return put_literal(t, at, code);
 }
 
@@ -628,7 +221,7 @@ static t2g_status put_rest(t2g_translator *t, size_t at, t2g_extent *e)
 static t2g_status put_capture(t2g_translator *t, size_t at, t2g_extent *e)
 {
     if (t->not_behind)
-        return wrong(t, at, "a capture in a negative look-behind");
+        return refuse(t, at, "a capture in a negative look-behind");
     size_t number = ++t->groups;
     T2G_TRY(put(t, "("));
     T2G_TRY(put_rest(t, at, e));
@@ -651,7 +244,7 @@ static t2g_status put_named(t2g_translator *t, size_t at, const char *close,
     if (t->at == begin || !accept(t, close))
         return refuse(t, at, "a group with an unusual name");
     if (t->not_behind)
-        return wrong(t, at, "a capture in a negative look-behind");
+        return refuse(t, at, "a capture in a negative look-behind");
     t->named = true;
     T2G_TRY(put(t, "(?:"));
     T2G_TRY(put_rest(t, at, e));
@@ -684,8 +277,10 @@ static t2g_status put_atomic(t2g_translator *t, size_t at, t2g_extent *e)
 {
     if (t->behind)
         return refuse(t, at, "an atomic group in a look-behind");
+    size_t groups = t->groups;
     T2G_TRY(put(t, "(?>"));
     T2G_TRY(put_rest(t, at, e));
+    t->sealed = t->sealed || t->groups > groups;
     e->shape = SHAPE_PLAIN;
     return T2G_OK;
 }
@@ -865,7 +460,7 @@ static t2g_status put_item(t2g_translator *t, t2g_extent *e)
     *e = one_character;
     switch (t->pattern[at]) {
     case '(': return put_group(t, e);
-    case '[': return put_class(t, take_class);
+    case '[': return put_class(t, t2g_regex_take_class);
     case '\\': return put_escape(t, e);
     case '.':
         t->at++;
@@ -882,7 +477,7 @@ static t2g_status put_item(t2g_translator *t, t2g_extent *e)
 /* An item with all its quantifiers. */
 static t2g_status put_term(t2g_translator *t, t2g_extent *e)
 {
-    size_t begin = t->out->size, at = t->at;
+    size_t begin = t->out->size, at = t->at, groups = t->groups;
     t2g_quantifier q = {0};
     bool is;
     T2G_TRY(take_quantifier(t, &q, &is));
@@ -897,6 +492,7 @@ static t2g_status put_term(t2g_translator *t, t2g_extent *e)
         if (count == DEPTH_LIMIT)
             return refuse(t, at, "nested too deeply");
         T2G_TRY(quantify(t, at, begin, &q, count > 0, e));
+        t->sealed = t->sealed || (q.mode == '+' && t->groups > groups);
         t->neighbour = 0;
     }
 }
@@ -958,6 +554,10 @@ static t2g_status put_all(t2g_translator *t)
     if (t->named && t->referred)
         return wrong(t, T2G_NO_POSITION,
                      "back-references by number next to named groups");
+    /* Compiled code of PCRE2 10.42 keeps such captures when it backtracks. */
+    if (t->sealed && t->referred)
+        return refuse(t, T2G_NO_POSITION,
+                      "back-references next to captures in atomic groups");
     return t->boundaries ? put_word_class(t) : T2G_OK;
 }
 
