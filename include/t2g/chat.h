@@ -56,7 +56,8 @@ typedef struct t2g_chat_text {
 /** Renders. `assistant` gets what lay in the template's generation blocks.
  * T2G_ERR_ARG: the template's own raise_exception, with its message, or
  * messages that are no array of objects. T2G_ERR_FORMAT: an operation that is
- * an error in Jinja too. T2G_ERR_UNSUPPORTED: a limit, or something refused. */
+ * an error in Jinja too. T2G_ERR_UNSUPPORTED: a limit, or something refused;
+ * T2G_ERR_MEMORY also where the template wants more than it may have. */
 T2G_CHECK t2g_status t2g_chat_render(const t2g_chat_template *t,
                                      const t2g_chat_input *in,
                                      t2g_chat_text *out);

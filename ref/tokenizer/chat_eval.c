@@ -174,10 +174,11 @@ static t2g_status slice_items(t2g_render *r, const t2g_list *items,
     return T2G_OK;
 }
 
-static t2g_status slice_text(t2g_render *r, const t2g_node *n, t2g_text text,
-                             t2g_value *out)
+static t2g_status slice_text(t2g_render *r, const t2g_node *n,
+                             const t2g_value *v, t2g_value *out)
 {
     int64_t bound[3];
+    t2g_text text = v->text;
     T2G_TRY(t2g_spend(r, text.n / 16));
     T2G_TRY(slice_bounds(r, n, (int64_t)t2g_text_characters(text), bound));
     if (bound[2] != 1)
@@ -186,6 +187,7 @@ static t2g_status slice_text(t2g_render *r, const t2g_node *n, t2g_text text,
     size_t end = bound[1] < bound[0] ? (size_t)bound[0] : (size_t)bound[1];
     *out = t2g_value_text(t2g_text_part(
         text, t2g_text_byte(text, (size_t)bound[0]), t2g_text_byte(text, end)));
+    out->is_safe = v->is_safe;
     return T2G_OK;
 }
 
@@ -195,7 +197,7 @@ static t2g_status eval_slice(t2g_render *r, const t2g_node *n, t2g_value *out)
     int64_t bound[3];
     T2G_TRY(eval(r, n->a, &object));
     if (object.kind == VALUE_STRING)
-        return slice_text(r, n, object.text, out);
+        return slice_text(r, n, &object, out);
     if (object.kind == VALUE_UNDEFINED)
         return t2g_undefined_error(&object);
     if (object.kind != VALUE_LIST && object.kind != VALUE_TUPLE)
@@ -297,14 +299,35 @@ static t2g_status repeat_text(t2g_render *r, t2g_text text, int64_t times,
     return T2G_OK;
 }
 
-static t2g_status add_texts(t2g_render *r, t2g_text a, t2g_text b,
-                            t2g_value *out)
+/* As markupsafe does it. */
+static t2g_status build_escaped(t2g_builder *b, t2g_text text)
+{
+    static const char escaped[] = "&<>'\"";
+    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;",
+                                        "&#34;"};
+    for (size_t i = 0; i < text.n; i++) {
+        t2g_text one = t2g_text_part(text, i, i + 1);
+        const char *at = memchr(escaped, text.s[i], sizeof escaped - 1);
+        bool input = text.from_input && text.from_input[i];
+        T2G_TRY(at ? t2g_build_bytes(b, names[at - escaped],
+                                     strlen(names[at - escaped]), input)
+                   : t2g_build(b, one));
+    }
+    return T2G_OK;
+}
+
+/* Next to safe text, text that is not is escaped. */
+static t2g_status add_texts(t2g_render *r, const t2g_value *a,
+                            const t2g_value *b, t2g_value *out)
 {
     t2g_builder sum = {.arena = &r->arena};
-    T2G_TRY(t2g_spend(r, (a.n + b.n) / 64));
-    T2G_TRY(t2g_build(&sum, a));
-    T2G_TRY(t2g_build(&sum, b));
+    T2G_TRY(t2g_spend(r, (a->text.n + b->text.n) / 64));
+    T2G_TRY(b->is_safe && !a->is_safe ? build_escaped(&sum, a->text)
+                                      : t2g_build(&sum, a->text));
+    T2G_TRY(a->is_safe && !b->is_safe ? build_escaped(&sum, b->text)
+                                      : t2g_build(&sum, b->text));
     *out = t2g_value_text(t2g_built(&sum));
+    out->is_safe = a->is_safe || b->is_safe;
     return T2G_OK;
 }
 
@@ -332,13 +355,16 @@ static t2g_status eval_binary(t2g_render *r, const t2g_node *n, t2g_value *out)
         return real_operation(n->op, x, y, out);
     if (n->op == TOKEN_ADD && a.kind == b.kind) {
         if (a.kind == VALUE_STRING)
-            return add_texts(r, a.text, b.text, out);
+            return add_texts(r, &a, &b, out);
         if (a.kind == VALUE_LIST || a.kind == VALUE_TUPLE)
             return add_lists(r, &a, &b, out);
     }
     if (n->op == TOKEN_MULTIPLY && a.kind == VALUE_STRING &&
         t2g_value_index(&b, &j))
         return repeat_text(r, a.text, j, out);
+    if (n->op == TOKEN_MULTIPLY && b.kind == VALUE_STRING &&
+        t2g_value_index(&a, &i))
+        return repeat_text(r, b.text, i, out);
     return no_operation(n, &a, &b);
 }
 

@@ -232,7 +232,8 @@ static t2g_status filter_int(t2g_render *r, const t2g_value *self,
     if (self->kind == VALUE_UNDEFINED)
         return t2g_undefined_error(self);
     if (self->kind == VALUE_STRING)
-        parse_number(self->text, &real, &integer, &is_integer);
+        real = parse_number(self->text, &real, &integer, &is_integer) ? real
+                                                                      : NAN;
     else if (t2g_value_index(self, &integer))
         is_integer = true;
     else
@@ -339,7 +340,9 @@ static t2g_status filter_tojson(t2g_render *r, const t2g_value *self,
 static t2g_status filter_safe(t2g_render *r, const t2g_value *self,
                               const t2g_value *argument, t2g_value *out)
 {
-    return filter_string(r, self, argument, out);
+    T2G_TRY(filter_string(r, self, argument, out));
+    out->is_safe = true;
+    return T2G_OK;
 }
 
 /* --- lists and dicts ----------------------------------------------------- */
@@ -573,6 +576,15 @@ static t2g_status map_attribute(t2g_render *r, const t2g_list *items,
     return T2G_OK;
 }
 
+/* Nothing that is false has items. */
+static t2g_status walk_if_true(t2g_render *r, const t2g_value *v,
+                               const t2g_list **items)
+{
+    static const t2g_list none = {0};
+    *items = &none;
+    return t2g_value_true(v) ? t2g_walk(r, v, items) : T2G_OK;
+}
+
 static t2g_arguments arguments_behind(const t2g_arguments *a, size_t skipped)
 {
     return (t2g_arguments){a->value + skipped, a->count - skipped, a->name,
@@ -583,7 +595,7 @@ static t2g_status filter_map(t2g_render *r, const t2g_value *self,
                              const t2g_arguments *a, t2g_value *out)
 {
     const t2g_list *items;
-    T2G_TRY(t2g_walk(r, self, &items));
+    T2G_TRY(walk_if_true(r, self, &items));
     T2G_TRY(t2g_list_new(r, VALUE_GENERATOR, out));
     if (!a->count)
         return map_attribute(r, items, a, out->list);
@@ -624,7 +636,7 @@ static t2g_status picked(t2g_render *r, const t2g_value *self,
     if (by_attribute && !a->count)
         return wants("the filter", "an attribute");
     t2g_arguments test = arguments_behind(a, by_attribute);
-    T2G_TRY(t2g_walk(r, self, &items));
+    T2G_TRY(walk_if_true(r, self, &items));
     T2G_TRY(t2g_list_new(r, VALUE_GENERATOR, out));
     for (size_t i = 0; i < items->count; i++) {
         bool is;

@@ -207,6 +207,26 @@ static t2g_status str_rfind(t2g_render *r, const t2g_value *self,
                     out);
 }
 
+static t2g_status present(const t2g_value *at)
+{
+    return at->integer >= 0 ? T2G_OK
+                            : t2g_fail(T2G_ERR_FORMAT, "substring not found");
+}
+
+static t2g_status str_index(t2g_render *r, const t2g_value *self,
+                            const t2g_value *argument, t2g_value *out)
+{
+    T2G_TRY(str_find(r, self, argument, out));
+    return present(out);
+}
+
+static t2g_status str_rindex(t2g_render *r, const t2g_value *self,
+                             const t2g_value *argument, t2g_value *out)
+{
+    T2G_TRY(str_rfind(r, self, argument, out));
+    return present(out);
+}
+
 static t2g_status str_count(t2g_render *r, const t2g_value *self,
                             const t2g_value *argument, t2g_value *out)
 {
@@ -525,6 +545,7 @@ static const t2g_callable str_methods[] = {
     {"endswith", str_endswith, NULL, 1, {"suffix"}},
     {"find", str_find, NULL, 1, {"sub"}},
     {"format", NULL, str_format, 0, {0}},
+    {"index", str_index, NULL, 1, {"sub"}},
     {"join", str_join, NULL, 1, {"iterable"}},
     {"lower", str_lower, NULL, 0, {0}},
     {"lstrip", str_lstrip, NULL, 0, {"chars"}},
@@ -532,6 +553,7 @@ static const t2g_callable str_methods[] = {
     {"removesuffix", str_removesuffix, NULL, 1, {"suffix"}},
     {"replace", str_replace, NULL, 2, {"old", "new", "count"}},
     {"rfind", str_rfind, NULL, 1, {"sub"}},
+    {"rindex", str_rindex, NULL, 1, {"sub"}},
     {"rsplit", str_rsplit, NULL, 0, {"sep", "maxsplit"}},
     {"rstrip", str_rstrip, NULL, 0, {"chars"}},
     {"split", str_split, NULL, 0, {"sep", "maxsplit"}},
@@ -560,10 +582,10 @@ static const t2g_callable loop_methods[] = {
 /* Methods that Python has and that nothing here may call, because the sandbox
  * forbids them or no template wants them: they count as there. */
 static const char *const refused_str[] = {
-    "casefold", "center", "encode", "expandtabs", "format_map", "index",
+    "casefold", "center", "encode", "expandtabs", "format_map",
     "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier",
     "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper",
-    "ljust", "maketrans", "partition", "rindex", "rjust", "rpartition",
+    "ljust", "maketrans", "partition", "rjust", "rpartition",
     "swapcase", "translate", "zfill", NULL};
 static const char *const refused_dict[] = {"fromkeys", NULL};
 static const char *const refused_list[] = {"copy", NULL};
@@ -701,6 +723,7 @@ static t2g_status own_item(t2g_render *r, const t2g_value *v,
             *out = t2g_value_text(t2g_text_part(
                 v->text, t2g_text_byte(v->text, (size_t)i),
                 t2g_text_byte(v->text, (size_t)i + 1)));
+        out->is_safe = *found && v->is_safe;
     } else if (v->kind == VALUE_LIST || v->kind == VALUE_TUPLE) {
         i += i < 0 ? (int64_t)v->list->count : 0;
         *found = i >= 0 && i < (int64_t)v->list->count;
@@ -758,6 +781,7 @@ static t2g_status function_range(t2g_render *r, const t2g_value *self,
         (double)first - (double)end > 1e15 || step > 1e15 || step < -1e15)
         return t2g_fail(T2G_ERR_UNSUPPORTED, "a range this wide");
     T2G_TRY(t2g_list_new(r, VALUE_LIST, out));
+    out->list->is_range = true;
     for (; step > 0 ? first < end : first > end; first += step) {
         t2g_value item = t2g_value_integer(first);
         if (out->list->count == T2G_CHAT_RANGE)
@@ -861,9 +885,9 @@ static t2g_status bind_named(const t2g_callable *c, t2g_text name,
     return T2G_OK;
 }
 
-t2g_status t2g_call(t2g_render *r, const t2g_callable *c,
-                    const t2g_value *self, const t2g_arguments *a,
-                    t2g_value *out)
+static t2g_status call_bound(t2g_render *r, const t2g_callable *c,
+                             const t2g_value *self, const t2g_arguments *a,
+                             t2g_value *out)
 {
     t2g_value bound[T2G_PARAMETERS] = {{0}};
     if (c->run_variadic)
@@ -881,4 +905,33 @@ t2g_status t2g_call(t2g_render *r, const t2g_callable *c,
             return t2g_fail(T2G_ERR_FORMAT, "'%s' wants '%s'", c->name,
                             c->parameter[i]);
     return c->run(r, self, bound, out);
+}
+
+static bool is_named(const t2g_callable *c, const char *const *names)
+{
+    while (*names && strcmp(c->name, *names))
+        names++;
+    return *names != NULL;
+}
+
+/* What is done to safe text gives safe text, or something that is no text; the
+ * rest, where arguments would have to be escaped, is refused. */
+t2g_status t2g_call(t2g_render *r, const t2g_callable *c,
+                    const t2g_value *self, const t2g_arguments *a,
+                    t2g_value *out)
+{
+    static const char *const safe[] = {
+        "trim", "strip", "lstrip", "rstrip", "upper", "lower", "title",
+        "capitalize", "string", "safe", NULL};
+    static const char *const plain[] = {
+        "d", "default", "length", "count", "tojson", "startswith", "endswith",
+        NULL};
+    bool is_safe = self && self->kind == VALUE_STRING && self->is_safe;
+    if (is_safe && !is_named(c, safe) && !is_named(c, plain))
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "'%s' of what |safe gave is not "
+                        "supported", c->name);
+    T2G_TRY(call_bound(r, c, self, a, out));
+    if (is_safe && is_named(c, safe))
+        out->is_safe = true;
+    return T2G_OK;
 }

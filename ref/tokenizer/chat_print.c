@@ -25,7 +25,7 @@ static void format_real(double x, char out[64])
     while (strtod(shortest, NULL) != x && ++precision <= 17);
     const char *s = shortest + (shortest[0] == '-');
     for (const char *p = s; *p != 'e'; p++)
-        if (*p != '.')
+        if (*p >= '0' && *p <= '9')
             strncat(digits, p, 1);
     exponent = atoi(strchr(s, 'e') + 1);
     const char *sign = shortest[0] == '-' ? "-" : "";
@@ -182,9 +182,16 @@ static t2g_status too_deep(void)
                     T2G_CHAT_DEPTH);
 }
 
+static t2g_status refuse_range(void)
+{
+    return t2g_fail(T2G_ERR_UNSUPPORTED, "printing a range is not supported");
+}
+
 static t2g_status repr_container(t2g_render *r, t2g_builder *b,
                                  const t2g_value *v)
 {
+    if (v->kind == VALUE_LIST && v->list->is_range)
+        return refuse_range();
     if (++r->depth > T2G_CHAT_DEPTH)
         return too_deep();
     T2G_TRY(v->kind == VALUE_DICT ? repr_dict(r, b, v->dict)
@@ -280,8 +287,8 @@ static t2g_status json_key(json_printer *p, const t2g_value *key)
 static t2g_status sorted_members(t2g_render *r, const t2g_dict *d,
                                  t2g_dict *out)
 {
-    t2g_list keys = {d->key, d->count, d->count, false};
-    t2g_list values = {d->value, d->count, d->count, false};
+    t2g_list keys = {.item = d->key, .count = d->count};
+    t2g_list values = {.item = d->value, .count = d->count};
     T2G_TRY(t2g_sort(r, &keys, d->key, false));
     T2G_TRY(t2g_sort(r, &values, d->key, false));
     *out = (t2g_dict){keys.item, values.item, d->count, d->count};
@@ -309,6 +316,8 @@ static t2g_status json_dict(json_printer *p, const t2g_dict *d)
 
 static t2g_status json_list(json_printer *p, const t2g_list *list)
 {
+    if (list->is_range)
+        return refuse_range();
     if (!list->count)
         return build_ascii(p->b, "[]");
     T2G_TRY(build_ascii(p->b, "["));

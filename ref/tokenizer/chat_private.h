@@ -122,7 +122,8 @@ typedef struct t2g_callable t2g_callable;
 typedef struct t2g_list {
     t2g_value *item;
     size_t count, capacity;
-    bool walked; /* a generator that is used up */
+    bool walked;   /* a generator that is used up */
+    bool is_range; /* a list but when it is printed */
 } t2g_list;
 
 typedef struct t2g_dict {
@@ -150,6 +151,7 @@ typedef struct t2g_method {
 struct t2g_value {
     t2g_value_kind kind;
     bool is_attribute; /* undefined: what has no attribute `text` */
+    bool is_safe;      /* a string that |safe gave: + escapes what it meets */
     union {
         bool boolean;
         int64_t integer;
