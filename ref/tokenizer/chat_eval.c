@@ -174,6 +174,23 @@ static t2g_status slice_items(t2g_render *r, const t2g_list *items,
     return T2G_OK;
 }
 
+/* By another step than 1. */
+static t2g_status slice_characters(t2g_render *r, const t2g_value *v,
+                                   const int64_t bound[3], t2g_value *out)
+{
+    const t2g_list *characters;
+    t2g_value picked;
+    t2g_builder b = {.arena = &r->arena};
+    T2G_TRY(t2g_walk(r, v, &characters));
+    T2G_TRY(t2g_list_new(r, VALUE_LIST, &picked));
+    T2G_TRY(slice_items(r, characters, bound, picked.list));
+    for (size_t i = 0; i < picked.list->count; i++)
+        T2G_TRY(t2g_build(&b, picked.list->item[i].text));
+    *out = t2g_value_text(t2g_built(&b));
+    out->is_safe = v->is_safe;
+    return T2G_OK;
+}
+
 static t2g_status slice_text(t2g_render *r, const t2g_node *n,
                              const t2g_value *v, t2g_value *out)
 {
@@ -182,8 +199,7 @@ static t2g_status slice_text(t2g_render *r, const t2g_node *n,
     T2G_TRY(t2g_spend(r, text.n / 16));
     T2G_TRY(slice_bounds(r, n, (int64_t)t2g_text_characters(text), bound));
     if (bound[2] != 1)
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "a slice of a str by another step "
-                        "than 1 is not supported");
+        return slice_characters(r, v, bound, out);
     size_t end = bound[1] < bound[0] ? (size_t)bound[0] : (size_t)bound[1];
     *out = t2g_value_text(t2g_text_part(
         text, t2g_text_byte(text, (size_t)bound[0]), t2g_text_byte(text, end)));
@@ -271,6 +287,12 @@ static double real_modulo(double a, double b)
     return (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
+static double real_floor_divide(double a, double b)
+{
+    double quotient = floor((a - real_modulo(a, b)) / b + 0.5);
+    return quotient == 0 ? copysign(0, a / b) : quotient;
+}
+
 static t2g_status real_operation(int op, double a, double b, t2g_value *out)
 {
     *out = (t2g_value){.kind = VALUE_REAL};
@@ -284,16 +306,29 @@ static t2g_status real_operation(int op, double a, double b, t2g_value *out)
         out->real = a / b;
     else
         out->real = op == TOKEN_MODULO ? real_modulo(a, b)
-                                       : floor((a - real_modulo(a, b)) / b +
-                                               0.5);
+                                       : real_floor_divide(a, b);
     return T2G_OK;
 }
 
-static t2g_status repeat_text(t2g_render *r, t2g_text text, int64_t times,
+static t2g_status repeat_list(t2g_render *r, const t2g_value *v, int64_t times,
                               t2g_value *out)
 {
+    T2G_TRY(t2g_list_new(r, v->kind, out));
+    for (size_t n = v->list->count; times > 0 && n > 0; times--)
+        for (size_t i = 0; i < n; i++)
+            T2G_TRY(t2g_list_add(r, out->list, &v->list->item[i]));
+    return T2G_OK;
+}
+
+static t2g_status repeat(t2g_render *r, const t2g_node *n, const t2g_value *v,
+                         int64_t times, t2g_value *out)
+{
     t2g_builder b = {.arena = &r->arena};
-    T2G_TRY(t2g_build_repeated(&b, text, times));
+    if (v->kind == VALUE_LIST || v->kind == VALUE_TUPLE)
+        return repeat_list(r, v, times, out);
+    if (v->kind != VALUE_STRING)
+        return no_operation(n, v, &(t2g_value){.kind = VALUE_INTEGER});
+    T2G_TRY(t2g_build_repeated(&b, v->text, times));
     T2G_TRY(t2g_spend(r, b.n));
     *out = t2g_value_text(t2g_built(&b));
     return T2G_OK;
@@ -359,12 +394,10 @@ static t2g_status eval_binary(t2g_render *r, const t2g_node *n, t2g_value *out)
         if (a.kind == VALUE_LIST || a.kind == VALUE_TUPLE)
             return add_lists(r, &a, &b, out);
     }
-    if (n->op == TOKEN_MULTIPLY && a.kind == VALUE_STRING &&
-        t2g_value_index(&b, &j))
-        return repeat_text(r, a.text, j, out);
-    if (n->op == TOKEN_MULTIPLY && b.kind == VALUE_STRING &&
-        t2g_value_index(&a, &i))
-        return repeat_text(r, b.text, i, out);
+    if (n->op == TOKEN_MULTIPLY && t2g_value_index(&b, &j))
+        return repeat(r, n, &a, j, out);
+    if (n->op == TOKEN_MULTIPLY && t2g_value_index(&a, &i))
+        return repeat(r, n, &b, i, out);
     return no_operation(n, &a, &b);
 }
 

@@ -214,7 +214,9 @@ static t2g_status integer_of_real(double x, const t2g_value *absent,
                                   t2g_value *out)
 {
     *out = absent->kind == VALUE_ABSENT ? t2g_value_integer(0) : *absent;
-    if (fabs(x) < 9e18)
+    if (isfinite(x) && fabs(x) >= 9e18)
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "an integer beyond 64 bits");
+    if (isfinite(x))
         *out = t2g_value_integer((int64_t)x);
     return T2G_OK;
 }
@@ -271,7 +273,8 @@ static t2g_status filter_abs(t2g_render *r, const t2g_value *self,
     (void)r, (void)argument;
     *out = *self;
     if (t2g_value_index(self, &integer))
-        *out = t2g_value_integer(integer < 0 ? -integer : integer);
+        *out = t2g_value_integer(integer < 0 && integer > INT64_MIN ? -integer
+                                                                    : integer);
     else if (self->kind == VALUE_REAL)
         out->real = fabs(self->real);
     else
@@ -489,7 +492,9 @@ static t2g_status least(t2g_render *r, const t2g_value *v,
     T2G_TRY(t2g_walk(r, v, &items));
     T2G_TRY(sort_keys(r, items, &argument[1], &argument[0], &keys));
     *out = (t2g_value){.kind = VALUE_UNDEFINED, .text = TEXT("least item")};
-    for (size_t i = 0, best = 0; i < items->count; i++) {
+    if (items->count)
+        *out = items->item[0];
+    for (size_t i = 1, best = 0; i < items->count; i++) {
         int order;
         T2G_TRY(t2g_value_compare(r, &keys[i], &keys[best], &order));
         best = sign * order < 0 ? i : best;
@@ -626,7 +631,7 @@ static t2g_status passes(t2g_render *r, const t2g_value *v,
     return test->run(r, v, a->value + 1, is);
 }
 
-/* The items, or those of whose attribute (the first argument) the test holds. */
+/* The items, or those of whose attribute, the first argument, it holds. */
 static t2g_status picked(t2g_render *r, const t2g_value *self,
                          const t2g_arguments *a, bool by_attribute, bool wanted,
                          t2g_value *out)

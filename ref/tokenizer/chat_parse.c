@@ -14,7 +14,8 @@ typedef struct parser {
 static t2g_status expression(parser *p, t2g_node **out);
 static t2g_status or_expression(parser *p, t2g_node **out);
 static t2g_status unary(parser *p, bool with_filters, t2g_node **out);
-static t2g_status statements(parser *p, t2g_nodes *body, const char *const *end);
+static t2g_status statements(parser *p, t2g_nodes *body,
+                             const char *const *end);
 
 /* --- nodes and tokens ---------------------------------------------------- */
 

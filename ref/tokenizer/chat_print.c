@@ -134,7 +134,8 @@ static t2g_status json_character(t2g_builder *b, t2g_text c, bool ensure_ascii)
     return t2g_build(b, c);
 }
 
-static t2g_status print_json_string(t2g_builder *b, t2g_text text, bool ensure_ascii)
+static t2g_status print_json_string(t2g_builder *b, t2g_text text,
+                                    bool ensure_ascii)
 {
     T2G_TRY(build_ascii(b, "\""));
     for (size_t i = 0, n; i < text.n; i += n) {

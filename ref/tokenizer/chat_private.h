@@ -37,7 +37,7 @@ void t2g_arena_free(t2g_arena *a);
 
 /* --- text ---------------------------------------------------------------- */
 
-/* UTF-8. from_input has a byte for each, 1 = out of the input; NULL: none is. */
+/* UTF-8. from_input has a byte for each, 1 = of the input; NULL: none is. */
 typedef struct t2g_text {
     const char *s;
     const unsigned char *from_input;
@@ -317,7 +317,7 @@ typedef enum t2g_node_kind {
     NODE_DATA,           /* text */
     NODE_PRINT,          /*                    value */
     NODE_IF,             /*       test, -, next elif or NULL; body, otherwise */
-    NODE_FOR,            /*       target, items, test or NULL; body, otherwise */
+    NODE_FOR,            /*      target, items, test or NULL; body, otherwise */
     NODE_SET,            /*                    target, value */
     NODE_SET_BLOCK,      /*                    target;           body */
     NODE_SET_MEMBER,     /* name               namespace, value */

@@ -245,6 +245,12 @@ t2g_status t2g_value_contains(t2g_render *r, const t2g_value *whole,
         return T2G_OK;
     }
     const t2g_list *items;
+    if (whole->kind == VALUE_DICT) {
+        t2g_value *member;
+        T2G_TRY(t2g_dict_find(r, whole->dict, part, &member));
+        *found = member != NULL;
+        return T2G_OK;
+    }
     T2G_TRY(t2g_walk(r, whole, &items));
     for (size_t i = 0; !*found && i < items->count; i++)
         T2G_TRY(t2g_value_equal(r, &items->item[i], part, found));

@@ -88,6 +88,7 @@ static void input_stays_marked(void **state)
         {"{{ messages[0].content.split('b') | last | length }}", "3"},
         {"{{ messages[0].key | tojson }}", "{\"[k']\": \"[v\\\"]\"}"},
         {"{{ messages[0].key }}", "{\"[k']\": '[v\"]'}"},
+        {"{{ [messages[0].content] }}", "['[ <A> b \u00e9\\n]']"},
         {"{{ messages[0].parts | tojson(indent=1) }}",
          "[\n \"[x,y]\",\n \"[z]\"\n]"},
         {"{{ messages[0].content | tojson(ensure_ascii=true) }}",
@@ -235,6 +236,17 @@ static void hostile_templates_end(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (render(cases[i], &text) == T2G_OK)
             fail_msg("%.60s: no limit", cases[i]);
+    t2g_chat_text_free(&text);
+}
+
+static void steps_are_counted(void **state)
+{
+    t2g_chat_text text = {0};
+    (void)state;
+    assert_int_equal(render("{% set l = range(100000) | list %}{% for i in l %}"
+                            "{{ l == l }}{% endfor %}", &text),
+                     T2G_ERR_UNSUPPORTED);
+    assert_non_null(strstr(t2g_error_message(), "steps"));
     t2g_chat_text_free(&text);
 }
 
@@ -460,6 +472,7 @@ int main(void)
         cmocka_unit_test(failures_name_their_place),
         cmocka_unit_test(input_is_checked),
         cmocka_unit_test(hostile_templates_end),
+        cmocka_unit_test(steps_are_counted),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(long_chains_end),
         cmocka_unit_test(truncations_do_not_crash),

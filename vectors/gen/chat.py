@@ -140,35 +140,44 @@ INPUT = {
                    {"name": "Cy"}]}}
 
 EXPRESSIONS = """
-1 + 2 * 3 - 4 // 3 % 2|7 / 2|-7 // 2|-7 % 3|7 % -3|2 * 'ab'[0:1]|'ab' * 3
-1.0|1e5|1e16|1.5e-5|0.0001|123456789.125|big|tiny|x|-x|+n|-x % 2|x // 2|1 / 3
+1 + 2 * 3 - 4 // 3 % 2|7 / 2|-7 // 2|-7 % 3|7 % -3|2 * 'ab'[0:1]|'ab' * 3|1.0
+1e5|1e16|1.5e-5|0.0001|123456789.125|big|tiny|x|-x|+n|-x % 2|x // 2|1 / 3
 100000000000000000.0|1e15|12345678901234567.0|true|True|none|None|false
 true + 1|n == 7.0|1 == true|'a' ~ 1 ~ none ~ 1.5 ~ true ~ [1, 'b'] ~ missing
-'a' < 'b'|1 < 2 < 3|1 < 3 < 2|[1, 2] < [1, 3]|'a' in 'cat'|1 in list|9 not in list
-not 1 == 2|not not 1|1 or 2|0 or ''|0 and missing.x|'' or 'z'|n > 5 and x < 0
-'yes' if n else 'no'|'yes' if empty|'a' if 0 else 'b' if 0 else 'c'
-missing|missing.x|missing['x']|nothing.x|messages.x|messages[9]|messages[-1].role
-messages[0]['role'][0]|'h\\u00e9l'[1]|'abc'[-1]|'abc'[5]|messages[1:3]|length|list[::-1]
-list[1:]|list[:-1]|list[::2]|list[-2:]|list[5:2]|'h\\u00e9llo'[1:3]|'hello'[:-1]|'abc'[-9:9]
-(1,)|()|(1, 2)|[]|{}|{'a': 1, 2: [none]}|{'a': 1}['a']|{'a': 1}.a|{'a': 1}.b is defined
-{'items': 1}.items is defined|{'items': 1}['items']|{}['items'] is defined|tools[0]['items']
-{}.items() is sequence|tools is sequence|'a' is sequence|missing is sequence|{} is mapping
-n is number|x is number|true is number|'1' is number|n is integer|x is float|true is boolean
-n is odd|n is even|n is divisibleby 7|n is divisibleby(2)|none is none|nothing is not none
-missing is undefined|n is defined|n is not defined|'a' is string|[] is iterable|n is iterable
-enable_thinking is false|true is true|1 is true|n is eq 7|n is equalto(8)|n is in list|3 is in list
-'a' is in('abc')|n is gt 3|n is lt 3|n is ge 7|n is le 6|n is ne 7
-text.split()|text.split(' ')|text.split('-', 1)|'a,b,,c'.split(',')|' a  b '.split()|'a'.split('')
-' a  b c '.split(none, 1)|'a b c'.rsplit(' ', 1)|'a b c'.split(maxsplit=1)|'a\\nb\\r\\nc\\u2028d\\n'.splitlines()
-'xxhixx'.strip('x')|'xxhixx'.lstrip('x')|'xyhi'.lstrip('yx')|'hi\\n\\n'.rstrip('\\n')|'\\u00a0 a\\u2003'.strip() ~ '!'
-'hello'.startswith('he')|'hello'.endswith(('lo', 'x'))|'hello'.find('l')|'h\\u00e9llo'.find('l')|'hello'.rfind('l')
-'hello'.count('l')|'aaaa'.count('aa')|'abc'.count('')|'abc'.replace('b', 'xx')|'aaa'.replace('a', 'b', 2)
-'abc'.replace('', '-')|'abc'.replace('', '-', 2)|''.replace('', 'x')|'abc'.upper()|messages[1].content.upper()
-messages[1].content.lower()|messages[1].content.title()|messages[1].content.capitalize()|text.title()
-'ΑΣ ΑΣΑ Σ Α\\u0301Σ.'.lower()|'\\u01c6x \\ufb01n'.title()|"they're bill's"|title|'-'.join(words)|', '.join([])
-'{} {}'.format('a', 1)|'{1}{0}'.format('a', 'b')|'{x}{{}}'.format(x=none)|'{}'.format()|'a}'.format()
-'prefix'.removeprefix('pre')|'prefix'.removesuffix('ix')|'abc'.index('b')|{}.get('a')|{'a': 1}.get('a', 2)
-{}.get('a', 'd')|{}.a|list.append(1)
+'a' < 'b'|1 < 2 < 3|1 < 3 < 2|[1, 2] < [1, 3]|'a' in 'cat'|1 in list
+9 not in list|not 1 == 2|not not 1|1 or 2|0 or ''|0 and missing.x|'' or 'z'
+n > 5 and x < 0|'yes' if n else 'no'|'yes' if empty
+'a' if 0 else 'b' if 0 else 'c'|missing|missing.x|missing['x']|nothing.x
+messages.x|messages[9]|messages[-1].role|messages[0]['role'][0]|'h\\u00e9l'[1]
+'abc'[-1]|'abc'[5]|messages[1:3]|length|list[::-1]|list[1:]|list[:-1]
+list[::2]|list[-2:]|list[5:2]|'h\\u00e9llo'[1:3]|'hello'[:-1]|'abc'[-9:9]|(1,)
+()|(1, 2)|[]|{}|{'a': 1, 2: [none]}|{'a': 1}['a']|{'a': 1}.a
+{'a': 1}.b is defined|{'items': 1}.items is defined|{'items': 1}['items']
+{}['items'] is defined|tools[0]['items']|{}.items() is sequence
+tools is sequence|'a' is sequence|missing is sequence|{} is mapping
+n is number|x is number|true is number|'1' is number|n is integer|x is float
+true is boolean|n is odd|n is even|n is divisibleby 7|n is divisibleby(2)
+none is none|nothing is not none|missing is undefined|n is defined
+n is not defined|'a' is string|[] is iterable|n is iterable
+enable_thinking is false|true is true|1 is true|n is eq 7|n is equalto(8)
+n is in list|3 is in list|'a' is in('abc')|n is gt 3|n is lt 3|n is ge 7
+n is le 6|n is ne 7|text.split()|text.split(' ')|text.split('-', 1)
+'a,b,,c'.split(',')|' a  b '.split()|'a'.split('')|' a  b c '.split(none, 1)
+'a b c'.rsplit(' ', 1)|'a b c'.split(maxsplit=1)
+'a\\nb\\r\\nc\\u2028d\\n'.splitlines()|'xxhixx'.strip('x')
+'xxhixx'.lstrip('x')|'xyhi'.lstrip('yx')|'hi\\n\\n'.rstrip('\\n')
+'\\u00a0 a\\u2003'.strip() ~ '!'|'hello'.startswith('he')
+'hello'.endswith(('lo', 'x'))|'hello'.find('l')|'h\\u00e9llo'.find('l')
+'hello'.rfind('l')|'hello'.count('l')|'aaaa'.count('aa')|'abc'.count('')
+'abc'.replace('b', 'xx')|'aaa'.replace('a', 'b', 2)|'abc'.replace('', '-')
+'abc'.replace('', '-', 2)|''.replace('', 'x')|'abc'.upper()
+messages[1].content.upper()|messages[1].content.lower()
+messages[1].content.title()|messages[1].content.capitalize()|text.title()
+'ΑΣ ΑΣΑ Σ Α\\u0301Σ.'.lower()|'\\u01c6x \\ufb01n'.title()|"they're bill's"
+title|'-'.join(words)|', '.join([])|'{} {}'.format('a', 1)
+'{1}{0}'.format('a', 'b')|'{x}{{}}'.format(x=none)|'{}'.format()|'a}'.format()
+'prefix'.removeprefix('pre')|'prefix'.removesuffix('ix')|'abc'.index('b')
+{}.get('a')|{'a': 1}.get('a', 2)|{}.get('a', 'd')|{}.a|list.append(1)
 list.index(2)|list.count(1)|words.pop()|{}.update({})
 """.replace("\\\\", "\\")
 
@@ -318,6 +327,11 @@ n.x.y
 """.strip().split("\n")
 
 STATEMENTS = [
+    "  {% if true %}a{% endif %}",
+    "{% if true %}\n  {% if true %}a{% endif %}{% endif %}",
+    "{{ 1 }}  {% if true %}a{% endif %}",
+    "{% if true %}  {% if true %}a{% endif %}{% endif %}",
+    "{# a #}\n  {# b #}  {% raw %}  x\n  {% endraw %}",
     "a\n  {% if true %}\n  b\n  {% endif %}\nc\n",
     "a {%- if true -%} b {%- endif -%} c",
     "  {%+ if true %}x{% endif %}\n",
@@ -381,7 +395,8 @@ STATEMENTS = [
     "{% macro f(a) %}{{ a is defined }}{{ late }}{% endmacro %}"
     "{% set late = 'L' %}{{ f() }}",
     "{% macro f(v) %}{% if v is mapping %}{% for k, w in v.items() %}{{ k }}:"
-    "{{ f(w) }}{% endfor %}{% elif v is string %}{{ v }}{% elif v is iterable %}"
+    "{{ f(w) }}{% endfor %}{% elif v is string %}{{ v }}"
+    "{% elif v is iterable %}"
     "{% for w in v %}{{ f(w) }},{% endfor %}{% else %}{{ v }}{% endif %}"
     "{% endmacro %}{{ f(tools) }}",
     "{% macro f() %}{% set x = 2 %}{{ x }}{% endmacro %}{% set x = 1 %}"
@@ -394,7 +409,8 @@ STATEMENTS = [
     " {{ m.content }}{{ loop.index }}{%- endgeneration %}{% endif %}"
     "{% endfor %}",
     "{% set messages = messages[1:] %}{{ messages | length }}",
-    "{% set loop = 3 %}{% for i in [1] %}{{ loop.index }}{% endfor %}{{ loop }}",
+    "{% set loop = 3 %}{% for i in [1] %}{{ loop.index }}{% endfor %}"
+    "{{ loop }}",
     "{{ messages[1].content.split('<')[0] | upper ~ '|' }}",
     "{{ \"}}\" }}{{ '%}' }}{{ {'a': {'b': 1}} }}",
     "{{ 1, 2 }}", "{{ }}", "{{ 1", "{% if 1 %}", "{% endif %}", "{% nope %}",
