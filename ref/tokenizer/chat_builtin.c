@@ -1,6 +1,7 @@
 /* Templates by name: the shortest Jinja that gives, for system, user and
- * assistant turns, the text of the models' own templates. Those of which a
- * later turn changes an earlier one's text mark what the model writes. */
+ * assistant turns, the text of the models' own templates. Those in which a later
+ * turn changes the text of an earlier one, or the end of the messages has text of
+ * its own, mark what the model writes. */
 #include <string.h>
 
 #include "t2g/chat.h"
@@ -31,7 +32,8 @@
 
 #define MISTRAL(system_in_last, user, assistant)                               \
     "{{ bos_token }}" ALTERNATING                                              \
-    "{% if m.role == 'assistant' %}{{ " assistant " + eos_token }}"            \
+    "{% if m.role == 'assistant' %}{% generation %}"                           \
+    "{{ " assistant " + eos_token }}{% endgeneration %}"                       \
     "{% else %}{% set s = system + '\n\n' if system is defined and "           \
     system_in_last " else '' %}{{ " user " }}{% endif %}{% endfor %}"
 
