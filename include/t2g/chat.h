@@ -2,8 +2,8 @@
  * folders carry them in Jinja; what real ones use of it is rendered as
  * `apply_chat_template` of Hugging Face transformers renders it (trim_blocks,
  * lstrip_blocks, loop controls, its own tojson, generation blocks), anything
- * else is refused by name, with line and column. Templates are untrusted: depth,
- * steps, memory and output are limited. */
+ * else is refused by name, with line and column. Templates are untrusted:
+ * depth, steps, memory and with it the output are limited. */
 #ifndef T2G_CHAT_H
 #define T2G_CHAT_H
 
@@ -42,11 +42,12 @@ typedef struct t2g_chat_range {
 } t2g_chat_range;
 
 /** Rendered text. Start from {0}; each call replaces what is there.
- * from_input holds a byte for each byte of text: 1 where it came out of a string
- * of messages or variables, whatever the template did to it, else 0. Text of
- * users must not become a special token: a special token may lie only where all
- * bytes are 0. The role of a message counts as the template's own if it is a
- * plain word (letters, digits, '_', '-'): templates write '<|' + role + '|>'. */
+ * from_input holds a byte for each byte of text: 1 where it came out of a
+ * string of messages or variables, whatever the template did to it, else 0.
+ * Text of users must not become a special token: a special token may lie only
+ * where all bytes are 0. The role of a message counts as the template's own if
+ * it is a plain word (letters, digits, '_', '-'): templates write
+ * '<|' + role + '|>'. */
 typedef struct t2g_chat_text {
     t2g_buffer text, from_input;
     t2g_chat_range *assistant;

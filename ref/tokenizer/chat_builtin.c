@@ -1,7 +1,7 @@
 /* Templates by name: the shortest Jinja that gives, for system, user and
- * assistant turns, the text of the models' own templates. Those in which a later
- * turn changes the text of an earlier one, or the end of the messages has text of
- * its own, mark what the model writes. */
+ * assistant turns, the text of the models' own templates. Those in which a
+ * later turn changes the text of an earlier one, or the end of the messages has
+ * text of its own, mark what the model writes. */
 #include <string.h>
 
 #include "t2g/chat.h"
