@@ -1,0 +1,34 @@
+/* Tables of upper, lower and title case. */
+#ifndef T2G_CHAT_CASE_H
+#define T2G_CHAT_CASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* first, first + step, ..., last each become themselves + delta. */
+typedef struct t2g_case_run {
+    uint32_t first, last, step;
+    int32_t delta;
+} t2g_case_run;
+
+/* One character that becomes two or three. */
+typedef struct t2g_case_special {
+    uint32_t code, becomes[3];
+} t2g_case_special;
+
+typedef struct t2g_code_range {
+    uint32_t first, last;
+} t2g_code_range;
+
+/* title: only where it differs from upper. */
+extern const t2g_case_run t2g_case_upper[], t2g_case_lower[], t2g_case_title[];
+extern const size_t t2g_case_upper_count, t2g_case_lower_count,
+    t2g_case_title_count;
+extern const t2g_case_special t2g_special_upper[], t2g_special_lower[],
+    t2g_special_title[];
+extern const size_t t2g_special_upper_count, t2g_special_lower_count,
+    t2g_special_title_count;
+extern const t2g_code_range t2g_cased[], t2g_case_ignored[];
+extern const size_t t2g_cased_count, t2g_case_ignored_count;
+
+#endif
