@@ -80,7 +80,7 @@ static t2g_status work(session *s, const invocation *inv,
         .top_k = o->top_k, .top_p = o->top_p,
         .max_new_tokens = o->max_new_tokens,
         .min_new_tokens = o->min_new_tokens, .seed = inv->common.seed};
-    t2g_status st = prompts_read(&once, &s->data, s->tok);
+    t2g_status st = prompts_read(&once, &s->data, &s->chat);
     if (st == T2G_OK)
         st = repeat(&all, &once, o->returned);
     if (st == T2G_OK) {

@@ -10,7 +10,7 @@ static t2g_status evaluate(session *s, const char *path, size_t max_length)
     double loss = 0, accuracy = 0;
     t2g_status st = load_records(&r, s->inv, s->o, path);
     if (st == T2G_OK)
-        st = examples_read(&e, &r, s->tok, EXAMPLE_SUPERVISED, max_length);
+        st = examples_read(&e, &r, &s->chat, EXAMPLE_SUPERVISED, max_length);
     if (st == T2G_OK)
         st = t2g_sft_evaluate(s->model, s->o->batch_size, examples_next, &e,
                               e.count, &loss, &accuracy);

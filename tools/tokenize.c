@@ -3,18 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chat.h"
 #include "text_files.h"
 
 typedef struct tokenize_options {
-    const char *tokenizer, *text, *format;
+    const char *tokenizer, *text, *format, *chat_template;
     string_list fields;
-    bool decode, count, add_special, split_special, skip_special;
+    bool decode, count, add_special, split_special, skip_special, replace, fit,
+        apply_chat, add_generation;
 } tokenize_options;
 
 typedef struct view {
     const invocation *inv;
     const tokenize_options *o;
     t2g_tokenizer *t;
+    chat_style chat;
+    t2g_encoding work; /* of the text in hand */
     bool colour;
     size_t tokens, bytes; /* so far */
 } view;
@@ -164,14 +168,48 @@ static t2g_status show(view *v, const t2g_encoding *e, const char *text,
 
 static t2g_status encode(view *v, const char *text, size_t n)
 {
-    unsigned flags = (v->o->add_special ? T2G_ENCODE_TEMPLATE : 0) |
-                     (v->o->split_special ? T2G_ENCODE_NO_SPECIAL : 0);
-    t2g_encoding e = {0};
-    t2g_status s = t2g_tokenizer_encode(v->t, text, n, flags, &e);
-    if (s == T2G_OK)
-        s = show(v, &e, text, n);
-    t2g_encoding_free(&e);
-    return s;
+    const tokenize_options *o = v->o;
+    unsigned flags = (o->add_special ? T2G_ENCODE_TEMPLATE : 0) |
+                     (o->split_special ? T2G_ENCODE_NO_SPECIAL : 0) |
+                     (o->replace ? T2G_ENCODE_REPLACE : 0) |
+                     (o->fit ? T2G_ENCODE_FIT : 0);
+    v->work.count = 0;
+    T2G_TRY(t2g_tokenizer_encode(v->t, text, n, flags, &v->work));
+    return show(v, &v->work, text, n);
+}
+
+/* --- conversations ------------------------------------------------------- */
+
+static t2g_status encode_messages(view *v, const json_t *record)
+{
+    json_t *messages = chat_messages(record);
+    v->work.count = 0;
+    t2g_status s = messages
+                       ? chat_encode(&v->chat, messages, v->o->add_generation,
+                                     &v->work)
+                       : t2g_fail(T2G_ERR_FORMAT, "no messages and no prompt");
+    json_decref(messages);
+    const t2g_buffer *text = &v->chat.text.text;
+    return s == T2G_OK ? show(v, &v->work, text->data ? text->data : "",
+                              text->size) : s;
+}
+
+/* Records of messages or prompts, through the chat template. */
+static t2g_status encode_conversations(view *v, const text_files *files)
+{
+    for (size_t k = 0; k < files->path_count; k++) {
+        t2g_records r = {0};
+        t2g_status s = t2g_records_read(&r, files->path[k], files->format,
+                                        false, NULL, NULL);
+        for (size_t i = 0; i < r.count && s == T2G_OK; i++) {
+            s = encode_messages(v, r.record[i]);
+            if (s != T2G_OK)
+                s = t2g_fail_in(s, "%s:%zu", r.path, r.line[i]);
+        }
+        t2g_records_free(&r);
+        T2G_TRY(s);
+    }
+    return T2G_OK;
 }
 
 /* --- decoding ------------------------------------------------------------ */
@@ -311,24 +349,40 @@ static t2g_status encode_files(view *v, text_files *files)
     }
 }
 
+static t2g_status process(view *v, text_files *files)
+{
+    const tokenize_options *o = v->o;
+    if (o->text)
+        T2G_TRY(o->decode ? decode(v, o->text, strlen(o->text))
+                          : encode(v, o->text, strlen(o->text)));
+    return o->decode       ? decode_files(v, files)
+           : o->apply_chat ? encode_conversations(v, files)
+                           : encode_files(v, files);
+}
+
+static void show_warning(void *context, const char *message)
+{
+    cli_note(context, "%s", message);
+}
+
 static t2g_status work(const invocation *inv, const tokenize_options *o)
 {
     view v = {.inv = inv, .o = o, .colour = cli_colour(stdout)};
     text_files files = {.path = inv->files, .path_count = inv->file_count,
                         .format = o->format, .fields = o->fields};
     T2G_TRY(t2g_tokenizer_load(&v.t, o->tokenizer));
-    t2g_status s = T2G_OK;
-    if (o->text)
-        s = o->decode ? decode(&v, o->text, strlen(o->text))
-                      : encode(&v, o->text, strlen(o->text));
+    t2g_tokenizer_warnings(v.t, show_warning, (void *)(uintptr_t)inv);
+    t2g_status s = chat_open(&v.chat, v.t, o->chat_template, false);
     if (s == T2G_OK)
-        s = o->decode ? decode_files(&v, &files) : encode_files(&v, &files);
+        s = process(&v, &files);
     if (s == T2G_OK && (fflush(stdout) != 0 || ferror(stdout)))
         s = t2g_fail(T2G_ERR_IO, "stdout: cannot be written");
     if (s == T2G_OK && v.tokens > 0 && !v.colour)
         cli_note(inv, "%zu tokens, %zu bytes, %.2f bytes a token", v.tokens,
                  v.bytes, (double)v.bytes / (double)v.tokens);
     text_files_free(&files);
+    t2g_encoding_free(&v.work);
+    chat_close(&v.chat);
     t2g_tokenizer_free(v.t);
     return s;
 }
@@ -353,6 +407,20 @@ static int run(const command *self, int argc, char **argv)
          false},
         {"split-special-tokens", OPTION_FLAG, &o.split_special, "Encoding",
          "special tokens in the text are plain text", 0, 0, NULL, false},
+        {"replace-invalid", OPTION_FLAG, &o.replace, "Encoding",
+         "bytes that are not UTF-8 count as U+FFFD; else they are an error", 0,
+         0, NULL, false},
+        {"truncate-and-pad", OPTION_FLAG, &o.fit, "Encoding",
+         "as the tokenizer's file says", 0, 0, NULL, false},
+        {"apply-chat-template", OPTION_FLAG, &o.apply_chat, "Encoding",
+         "records are conversations: messages, or a prompt", 0, 0, NULL,
+         false},
+        {"chat-template", OPTION_TEXT, &o.chat_template, "Encoding",
+         "a built-in template (chatml, llama3, ...) or a file with one, "
+         "instead of the tokenizer's own", 0, 0, NULL, false},
+        {"add-generation-prompt", OPTION_FLAG, &o.add_generation, "Encoding",
+         "the conversation goes on with the assistant's turn", 0, 0, NULL,
+         false},
         {"count", OPTION_FLAG, &o.count, "Encoding",
          "only how many tokens each text has", 0, 0, NULL, false},
         {"decode", OPTION_FLAG, &o.decode, "Decoding",

@@ -332,7 +332,7 @@ static t2g_status work(run_state *r, const invocation *inv,
     r->o = o;
     T2G_TRY(session_open(&r->s, inv, &o->t));
     T2G_TRY(load_critic(r));
-    T2G_TRY(prompts_read(&r->prompts, &r->s.data, r->s.tok));
+    T2G_TRY(prompts_read(&r->prompts, &r->s.data, &r->s.chat));
     t2g_model *m = r->s.model;
     if (o->ref_model)
         T2G_TRY(t2g_model_load(&r->ref, o->ref_model, &inv->kernels));

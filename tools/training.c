@@ -27,13 +27,7 @@ t2g_status join_path(char out[4096], const char *dir, const char *name)
 
 t2g_status load_tokenizer(t2g_tokenizer **t, const training_options *o)
 {
-    const char *path = o->tokenizer ? o->tokenizer : o->model;
-    T2G_TRY(t2g_tokenizer_load(t, path));
-    if (t2g_tokenizer_chat_template(*t) && !o->no_chat_template)
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "%s has a chat template, which "
-                        "this version does not render; --no-chat-template uses "
-                        "prompts as they are", path);
-    return T2G_OK;
+    return t2g_tokenizer_load(t, o->tokenizer ? o->tokenizer : o->model);
 }
 
 static void report_bad_line(void *context, const char *message)
@@ -44,8 +38,11 @@ static void report_bad_line(void *context, const char *message)
 t2g_status load_records(t2g_records *r, const invocation *inv,
                         const training_options *o, const char *path)
 {
-    return t2g_records_read(r, path, o->format, o->skip_bad_lines,
-                            report_bad_line, (void *)(uintptr_t)inv);
+    T2G_TRY(t2g_records_read(r, path, o->format, o->skip_bad_lines,
+                             report_bad_line, (void *)(uintptr_t)inv));
+    for (size_t i = 0; i < r->count; i++)
+        T2G_TRY(chat_add_prompt(r->record[i]));
+    return T2G_OK;
 }
 
 t2g_status session_open(session *s, const invocation *inv,
@@ -53,6 +50,7 @@ t2g_status session_open(session *s, const invocation *inv,
 {
     *s = (session){.inv = inv, .o = o};
     T2G_TRY(load_tokenizer(&s->tok, o));
+    T2G_TRY(chat_open(&s->chat, s->tok, o->chat_template, o->no_chat_template));
     T2G_TRY(t2g_model_load(&s->model, o->model, &inv->kernels));
     if (t2g_tokenizer_size(s->tok) > s->model->config.vocab_size)
         return t2g_fail(T2G_ERR_FORMAT, "the tokenizer has %zu tokens, the "
@@ -66,6 +64,7 @@ t2g_status session_open(session *s, const invocation *inv,
 void session_close(session *s)
 {
     t2g_model_free(s->model);
+    chat_close(&s->chat);
     t2g_tokenizer_free(s->tok);
     t2g_records_free(&s->data);
     if (s->metrics)
@@ -125,22 +124,6 @@ t2g_status set_token_rewards(json_t *record, const size_t *offset,
 
 /* --- examples ------------------------------------------------------------- */
 
-static t2g_status supervised(const t2g_records *r, size_t i,
-                             const t2g_tokenizer *tok, t2g_encoding *work,
-                             t2g_example *out)
-{
-    const char *text, *prompt, *completion;
-    size_t text_n, prompt_n, n;
-    T2G_TRY(t2g_record_string(r, i, "text", false, &text, &text_n));
-    T2G_TRY(t2g_record_string(r, i, "prompt", !text, &prompt, &prompt_n));
-    if (!prompt)
-        return t2g_encode_example(tok, "", 0, text, text_n, work, out);
-    T2G_TRY(t2g_record_string(r, i, "completion", false, &completion, &n));
-    if (!completion)
-        T2G_TRY(t2g_record_string(r, i, "reference", true, &completion, &n));
-    return t2g_encode_example(tok, prompt, prompt_n, completion, n, work, out);
-}
-
 static t2g_status reward(const t2g_records *r, size_t i,
                          const t2g_tokenizer *tok, t2g_encoding *work,
                          t2g_example *out)
@@ -158,9 +141,25 @@ static t2g_status reward(const t2g_records *r, size_t i,
     return s;
 }
 
-t2g_status examples_read(examples *e, const t2g_records *r,
-                         const t2g_tokenizer *tok, example_kind kind,
-                         size_t max_length)
+/* A copy of an example that stays. */
+static t2g_status keep_example(examples *e, const t2g_example *x)
+{
+    t2g_example copy = {.count = x->count, .prompt = x->prompt};
+    copy.id = t2g_calloc(x->count, sizeof *copy.id);
+    copy.target = x->target ? t2g_calloc(x->count, 1) : NULL;
+    if (!copy.id || (x->target && !copy.target)) {
+        t2g_free(copy.id);
+        return T2G_ERR_MEMORY;
+    }
+    memcpy(copy.id, x->id, x->count * sizeof *copy.id);
+    if (x->target)
+        memcpy(copy.target, x->target, x->count);
+    e->item[e->count++] = copy;
+    return T2G_OK;
+}
+
+t2g_status examples_read(examples *e, const t2g_records *r, chat_style *chat,
+                         example_kind kind, size_t max_length)
 {
     t2g_encoding work = {0};
     t2g_status s = T2G_OK;
@@ -169,22 +168,14 @@ t2g_status examples_read(examples *e, const t2g_records *r,
         return T2G_ERR_MEMORY;
     for (size_t i = 0; s == T2G_OK && i < r->count; i++) {
         t2g_example x;
-        s = kind == EXAMPLE_REWARD ? reward(r, i, tok, &work, &x)
-                                   : supervised(r, i, tok, &work, &x);
-        if (s != T2G_OK) {
+        s = kind == EXAMPLE_REWARD ? reward(r, i, chat->tok, &work, &x)
+                                   : chat_encode_example(chat, r, i, &work, &x);
+        if (s != T2G_OK)
             s = t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
-            break;
-        }
-        if (x.count > max_length) {
+        else if (x.count > max_length)
             e->too_long++;
-            continue;
-        }
-        uint32_t *id = t2g_calloc(x.count, sizeof *id);
-        if (!id)
-            s = T2G_ERR_MEMORY;
         else
-            memcpy(id, x.id, x.count * sizeof *id);
-        e->item[e->count++] = (t2g_example){id, x.count, x.prompt};
+            s = keep_example(e, &x);
     }
     t2g_encoding_free(&work);
     if (s == T2G_OK && e->count == 0)
@@ -203,8 +194,10 @@ t2g_status examples_shuffle(examples *e, uint64_t seed)
 
 void examples_free(examples *e)
 {
-    for (size_t i = 0; i < e->count; i++)
+    for (size_t i = 0; i < e->count; i++) {
         t2g_free(e->item[i].id);
+        t2g_free(e->item[i].target);
+    }
     t2g_free(e->item);
     t2g_free(e->order);
     *e = (examples){0};
@@ -278,7 +271,8 @@ t2g_status train_records(session *s, const invocation *inv,
 {
     examples e = {0};
     T2G_TRY(session_open(s, inv, o));
-    t2g_status st = examples_read(&e, &s->data, s->tok, kind, o->max_length);
+    t2g_status st = examples_read(&e, &s->data, &s->chat, kind,
+                                  o->max_length);
     if (st == T2G_OK)
         st = cli_output_dir(inv, o->output_dir, false, o->overwrite);
     if (st == T2G_OK)
@@ -293,21 +287,16 @@ t2g_status train_records(session *s, const invocation *inv,
 
 /* --- prompts -------------------------------------------------------------- */
 
-t2g_status prompts_read(prompt_set *p, const t2g_records *r,
-                        const t2g_tokenizer *tok)
+t2g_status prompts_read(prompt_set *p, const t2g_records *r, chat_style *chat)
 {
     *p = (prompt_set){.row = t2g_calloc(r->count + 1, sizeof *p->row)};
     if (!p->row)
         return T2G_ERR_MEMORY;
     for (size_t i = 0; i < r->count; i++) {
-        const char *text;
-        size_t n;
-        T2G_TRY(t2g_record_string(r, i, "prompt", true, &text, &n));
-        t2g_status s = t2g_encode_prompt(tok, text, n, &p->ids);
-        if (s == T2G_OK && p->ids.count == p->row[i])
-            s = t2g_fail(T2G_ERR_FORMAT, "an empty prompt");
-        if (s != T2G_OK)
-            return t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
+        T2G_TRY(chat_encode_prompt(chat, r, i, &p->ids));
+        if (p->ids.count == p->row[i])
+            return t2g_fail(T2G_ERR_FORMAT, "%s:%zu: an empty prompt", r->path,
+                            r->line[i]);
         p->row[i + 1] = p->ids.count;
     }
     p->count = r->count;

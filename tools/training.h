@@ -2,11 +2,13 @@
 #ifndef TRAINING_H
 #define TRAINING_H
 
+#include "chat.h"
 #include "cli.h"
 
 /* Options of sft, train-rm and train (names of transformers and TRL). */
 typedef struct training_options {
-    const char *model, *tokenizer, *data, *eval_data, *output_dir, *format;
+    const char *model, *tokenizer, *data, *eval_data, *output_dir, *format,
+        *chat_template;
     bool overwrite, skip_bad_lines, no_chat_template;
     double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon,
         max_grad_norm, epochs;
@@ -32,6 +34,9 @@ extern const char *const schedule_names[], *const optim_names[];
          "tokenizer.json or its folder (default: the model folder)", 0, 0,     \
          NULL, false},                                                         \
         RECORD_OPTIONS(o),                                                     \
+        {"chat-template", OPTION_TEXT, &(o).chat_template, "Input",            \
+         "a built-in template (chatml, llama3, ...) or a file with one, "      \
+         "instead of the tokenizer's own", 0, 0, NULL, false},                 \
         {"no-chat-template", OPTION_FLAG, &(o).no_chat_template, "Input",      \
          "use prompts as they are", 0, 0, NULL, false}
 
@@ -83,14 +88,14 @@ typedef struct session {
     const training_options *o;
     t2g_model *model;
     t2g_tokenizer *tok;
+    chat_style chat; /* how prompts are written */
     t2g_records data;
     FILE *metrics;
     char metrics_path[4096];
     progress bar;
 } session;
 
-/* Loads what the options name. Prompts of a tokenizer with a chat template need
- * --no-chat-template. */
+/* Loads what the options name. */
 T2G_CHECK t2g_status session_open(session *s, const invocation *inv,
                                   const training_options *o);
 void session_close(session *s);
@@ -116,7 +121,7 @@ T2G_CHECK t2g_status set_token_rewards(json_t *record, const size_t *offset,
 /* --- examples ------------------------------------------------------------- */
 
 typedef enum example_kind {
-    EXAMPLE_SUPERVISED, /* prompt, completion; or text */
+    EXAMPLE_SUPERVISED, /* messages; prompt, completion; or text */
     EXAMPLE_REWARD      /* feedback records for the reward model */
 } example_kind;
 
@@ -130,8 +135,8 @@ typedef struct examples {
 } examples;
 
 T2G_CHECK t2g_status examples_read(examples *e, const t2g_records *r,
-                                   const t2g_tokenizer *tok,
-                                   example_kind kind, size_t max_length);
+                                   chat_style *chat, example_kind kind,
+                                   size_t max_length);
 T2G_CHECK t2g_status examples_shuffle(examples *e, uint64_t seed);
 void examples_free(examples *e);
 t2g_status examples_next(void *context, uint64_t i, t2g_example *out);
@@ -149,7 +154,7 @@ typedef struct prompt_set {
     size_t *row, count;
 } prompt_set;
 T2G_CHECK t2g_status prompts_read(prompt_set *p, const t2g_records *r,
-                                  const t2g_tokenizer *tok);
+                                  chat_style *chat);
 void prompts_free(prompt_set *p);
 t2g_status prompts_next(void *context, uint64_t i, const uint32_t **ids,
                         size_t *count, uint64_t *index);

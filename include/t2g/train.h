@@ -73,10 +73,12 @@ double t2g_learning_rate(t2g_schedule s, double lr, uint64_t k, uint64_t warmup,
 
 /* --- supervised fine-tuning (baselines.md section 2) ---------------------- */
 
-/** One example: prompt ids (not trained on) and completion ids. */
+/** One example: prompt ids (not trained on) and completion ids, of which those
+ * with target[i] (NULL: all) are trained on. */
 typedef struct t2g_example {
     uint32_t *id;
     size_t count, prompt;
+    uint8_t *target; /* [count] */
 } t2g_example;
 
 typedef struct t2g_sft_config {

@@ -32,7 +32,7 @@ t2g_status t2g_encode_example(const t2g_tokenizer *t, const char *prompt,
     T2G_TRY(t2g_tokenizer_encode(t, completion, n, 0, work));
     if (eos >= 0)
         T2G_TRY(t2g_encoding_add(work, (uint32_t)eos, 0, 0));
-    *out = (t2g_example){work->id, work->count, prompt_count};
+    *out = (t2g_example){work->id, work->count, prompt_count, NULL};
     return T2G_OK;
 }
 

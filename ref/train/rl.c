@@ -160,7 +160,7 @@ static t2g_status place_rewards(optimiser *o, const t2g_rollouts *r)
         const t2g_rollout *w = &r->rollout[k];
         if (w->usable)
             T2G_TRY(t2g_pack_add(&s->pack, w->prompt, w->prompt_count,
-                                 w->response, w->response_count));
+                                 w->response, w->response_count, NULL));
     }
     T2G_TRY(allocate_step(s, fit ? o->m->config.hidden_size : 0));
     memset(s->mask, 1, s->pack.decisions);
@@ -307,7 +307,7 @@ static t2g_status gather(minibatch *b, const step_data *s,
         size_t n = s->pack.first_decision[r + 1] - s->pack.first_decision[r];
         size_t begin = s->pack.row[r], count = s->pack.row[r + 1] - begin;
         T2G_TRY(t2g_pack_add(&b->pack, s->pack.id + begin, count - n,
-                             s->pack.id + begin + count - n, n));
+                             s->pack.id + begin + count - n, n, NULL));
     }
     T2G_TRY(reserve_mini(b, H));
     for (size_t k = 0; k < rows; k++) {

@@ -62,15 +62,16 @@ static t2g_status reserve(t2g_pack *p, size_t tokens, size_t rows)
 
 t2g_status t2g_pack_add(t2g_pack *p, const uint32_t *prompt,
                         size_t prompt_count, const uint32_t *completion,
-                        size_t count)
+                        size_t count, const uint8_t *target)
 {
     T2G_TRY(reserve(p, prompt_count + count, 1));
     memcpy(p->id + p->tokens, prompt, prompt_count * sizeof *p->id);
     memcpy(p->id + p->tokens + prompt_count, completion,
            count * sizeof *p->id);
     for (size_t i = prompt_count ? 0 : 1; i < count; i++)
-        p->decision[p->decisions++] = (t2g_decision){
-            p->tokens + prompt_count + i - 1, completion[i]};
+        if (!target || target[i])
+            p->decision[p->decisions++] = (t2g_decision){
+                p->tokens + prompt_count + i - 1, completion[i]};
     p->tokens += prompt_count + count;
     p->rows++;
     p->row[p->rows] = p->tokens;
@@ -182,7 +183,8 @@ static t2g_status fill_batch(t2g_pack *p, size_t batch, uint64_t first,
         t2g_example e = {0};
         T2G_TRY(example(context, first + k, &e));
         T2G_TRY(t2g_pack_add(p, e.id, e.prompt, e.id + e.prompt,
-                             e.count - e.prompt));
+                             e.count - e.prompt,
+                             e.target ? e.target + e.prompt : NULL));
     }
     return T2G_OK;
 }

@@ -17,10 +17,12 @@ typedef struct t2g_pack {
     size_t tokens, rows, decisions, token_capacity, row_capacity;
 } t2g_pack;
 
-/* A row without a prompt makes no decision about its first token. */
+/* A row without a prompt makes no decision about its first token, none about
+ * those with target[i] = 0 (NULL: all are targets). */
 T2G_CHECK t2g_status t2g_pack_add(t2g_pack *p, const uint32_t *prompt,
                                   size_t prompt_count,
-                                  const uint32_t *completion, size_t count);
+                                  const uint32_t *completion, size_t count,
+                                  const uint8_t *target);
 t2g_batch t2g_pack_batch(const t2g_pack *p);
 void t2g_pack_clear(t2g_pack *p);
 void t2g_pack_free(t2g_pack *p);

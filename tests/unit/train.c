@@ -43,7 +43,7 @@ static t2g_status copy_example(void *context, uint64_t i, t2g_example *out)
     for (uint32_t k = 0; k < 3; k++)
         id[k] = id[k + 3] = 3 + (uint32_t)(i * 7 + k * 5) % 40;
     id[6] = 1;
-    *out = (t2g_example){id, 7, 3};
+    *out = (t2g_example){id, 7, 3, NULL};
     return T2G_OK;
 }
 
@@ -79,6 +79,37 @@ static void sft_learns(void **state)
     assert_int_equal(t2g_sft_evaluate(m, 4, copy_example, id, 10, &loss,
                                       &accuracy), T2G_OK);
     assert_true(loss < 0.7 * l.first && accuracy > 0.2);
+    t2g_model_free(m);
+}
+
+/* The same, of which only the last is to be learned: as targets, and as all but
+ * one in the prompt. */
+static t2g_status last_as_target(void *context, uint64_t i, t2g_example *out)
+{
+    static uint8_t target[7] = {[6] = 1};
+    T2G_TRY(copy_example(context, i, out));
+    out->target = target;
+    return T2G_OK;
+}
+
+static t2g_status last_alone(void *context, uint64_t i, t2g_example *out)
+{
+    T2G_TRY(copy_example(context, i, out));
+    out->prompt = 6;
+    return T2G_OK;
+}
+
+static void only_targets_count(void **state)
+{
+    (void)state;
+    uint32_t id[7];
+    double loss[2], accuracy;
+    t2g_model *m = new_model();
+    assert_int_equal(t2g_sft_evaluate(m, 4, last_as_target, id, 10, &loss[0],
+                                      &accuracy), T2G_OK);
+    assert_int_equal(t2g_sft_evaluate(m, 4, last_alone, id, 10, &loss[1],
+                                      &accuracy), T2G_OK);
+    assert_memory_equal(&loss[0], &loss[1], sizeof *loss);
     t2g_model_free(m);
 }
 
@@ -311,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sft_learns),
+        cmocka_unit_test(only_targets_count),
         cmocka_unit_test(same_bits_for_any_threads),
         cmocka_unit_test(adamw_follows_its_formula),
         cmocka_unit_test(a_bad_gradient_stops_the_run),
