@@ -1,0 +1,98 @@
+/* Spans as runs of one score, and texts by their matching characters. [T2G],
+ * scripts of the released code. */
+#include "metrics_private.h"
+
+typedef struct run {
+    size_t begin, end;
+} run;
+
+/* Maximal runs of `class`; *out is t2g_free'd. */
+static t2g_status runs_of(run **out, size_t *count, const double *score,
+                          size_t n, double class)
+{
+    *count = 0;
+    *out = t2g_calloc(n / 2 + 1, sizeof **out);
+    if (!*out)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        if (score[i] != class)
+            continue;
+        bool goes_on = i > 0 && score[i - 1] == class;
+        if (!goes_on)
+            (*out)[(*count)++].begin = i;
+        (*out)[*count - 1].end = i + 1;
+    }
+    return T2G_OK;
+}
+
+/* Intersection over union. */
+static double iou(run a, run b)
+{
+    size_t begin = a.begin > b.begin ? a.begin : b.begin;
+    size_t end = a.end < b.end ? a.end : b.end;
+    if (begin >= end)
+        return 0;
+    size_t both = end - begin;
+    return (double)both /
+           (double)(a.end - a.begin + b.end - b.begin - both);
+}
+
+static void count_run(t2g_run_counts *c, double best)
+{
+    c->exact += best == 1;
+    c->half += best >= 0.5;
+    c->partial += best > 0 && best < 1;
+    c->iou += best;
+}
+
+/* Both lists are sorted, so predicted runs that end before this reference run
+ * begins are behind us for good. */
+static void count_runs(t2g_run_counts *c, const run *predicted, size_t np,
+                       const run *reference, size_t nr)
+{
+    size_t first = 0;
+    for (size_t i = 0; i < nr; i++) {
+        double best = 0;
+        while (first < np && predicted[first].end <= reference[i].begin)
+            first++;
+        for (size_t j = first;
+             j < np && predicted[j].begin < reference[i].end; j++) {
+            double x = iou(predicted[j], reference[i]);
+            best = x > best ? x : best;
+        }
+        count_run(c, best);
+    }
+    c->predicted += np;
+    c->reference += nr;
+}
+
+t2g_status t2g_run_count(t2g_run_counts *c, const double *predicted,
+                         size_t predicted_count, const double *reference,
+                         size_t reference_count, double class)
+{
+    run *p = NULL, *r = NULL;
+    size_t np, nr;
+    t2g_status s = runs_of(&p, &np, predicted, predicted_count, class);
+    if (s == T2G_OK)
+        s = runs_of(&r, &nr, reference, reference_count, class);
+    if (s == T2G_OK)
+        count_runs(c, p, np, r, nr);
+    t2g_free(p);
+    t2g_free(r);
+    return s;
+}
+
+t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
+                               t2g_text reference)
+{
+    t2g_matching m;
+    if (generated.size == 0 || reference.size == 0) {
+        *out = (t2g_prf){reference.size ? 1 : generated.size == 0,
+                         generated.size ? 1 : reference.size == 0,
+                         generated.size == reference.size};
+        return T2G_OK;
+    }
+    T2G_TRY(t2g_match(&m, generated, reference, true));
+    *out = t2g_prf_of((double)m.matched, (double)m.a, (double)m.b);
+    return T2G_OK;
+}
