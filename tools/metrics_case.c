@@ -584,7 +584,8 @@ static double bleu_difference(const void *data, const uint32_t *draw, size_t n)
     return corpus_bleu(s->a, draw, n) - corpus_bleu(s->b, draw, n);
 }
 
-static t2g_bleu_counts *read_counts(metrics_io *io, const char *name, size_t *n)
+static t2g_bleu_counts *read_counts(metrics_io *io, const char *name,
+                                    size_t *n)
 {
     size_t total, *x = sizes(io, name, &total);
     *n = total / 10;
@@ -829,7 +830,7 @@ void metrics_tolerance(const char *kind, const json_t *one, double *absolute,
     *relative = *absolute;
 }
 
-int metrics_wanted(const char *name)
+bool metrics_wanted(const char *name)
 {
     return strcmp(name, "libstemmer") != 0;
 }

@@ -1,5 +1,5 @@
-/* `t2g verify metrics`: texts, judgements and figures with the scores that other
- * libraries give them. */
+/* `t2g verify metrics`: texts, judgements and figures with the scores that
+ * other libraries give them. */
 #include <string.h>
 
 #include "metrics_case.h"

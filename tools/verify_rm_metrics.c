@@ -178,21 +178,6 @@ static json_t *runs_json(const t2g_run_counts *c)
         "exact_f1", exact.f1);
 }
 
-static t2g_status count_runs(t2g_run_counts *c, const word_lists *w,
-                             double class)
-{
-    double *p = t2g_calloc(w->np + w->nr, sizeof *p), *r = p + w->np;
-    if (!p)
-        return T2G_ERR_MEMORY;
-    for (size_t i = 0; i < w->np; i++)
-        p[i] = w->predicted[i].score;
-    for (size_t i = 0; i < w->nr; i++)
-        r[i] = w->reference[i].score;
-    t2g_status s = t2g_run_count(c, p, w->np, r, w->nr, class);
-    t2g_free(p);
-    return s;
-}
-
 static t2g_status spans(json_t *out, const json_t *one)
 {
     static const char *const names[] = {"good_span", "poor_span"};
@@ -200,48 +185,19 @@ static t2g_status spans(json_t *out, const json_t *one)
     t2g_status s = read_words(&w, one, "extracted", "reference");
     for (int k = 0; s == T2G_OK && k < 2; k++) {
         t2g_run_counts c = {0};
-        s = count_runs(&c, &w, k ? -1 : 1);
+        s = t2g_word_run_count(&c, w.predicted, w.np, w.reference, w.nr,
+                               k ? -1 : 1);
         json_object_set_new(out, names[k], runs_json(&c));
     }
     words_free(&w);
     return s;
 }
 
-/* A text, or a list of lines. */
-static t2g_status joined(t2g_buffer *out, const json_t *value)
-{
-    const json_t *line;
-    size_t i;
-    t2g_text text = text_of(value);
-    T2G_TRY(t2g_buffer_append(out, text.data, text.size));
-    json_array_foreach(value, i, line) {
-        text = text_of(line);
-        T2G_TRY(t2g_buffer_puts(out, i ? "\n" : ""));
-        T2G_TRY(t2g_buffer_append(out, text.data, text.size));
-    }
-    return T2G_OK;
-}
-
-static t2g_status similarity(t2g_prf *out, const json_t *generated,
-                             const json_t *reference)
-{
-    t2g_buffer g = {0}, r = {0};
-    t2g_status s = joined(&g, generated);
-    if (s == T2G_OK)
-        s = joined(&r, reference);
-    if (s == T2G_OK)
-        s = t2g_code_similarity(out, (t2g_text){g.data, g.size},
-                                (t2g_text){r.data, r.size});
-    t2g_buffer_free(&g);
-    t2g_buffer_free(&r);
-    return s;
-}
-
 static t2g_status code(json_t *out, const json_t *one)
 {
     t2g_prf s;
-    T2G_TRY(similarity(&s, json_object_get(one, "generated"),
-                       json_object_get(one, "reference")));
+    T2G_TRY(t2g_code_field_similarity(&s, json_object_get(one, "generated"),
+                                      json_object_get(one, "reference")));
     json_object_set_new(out, "scores",
                         json_pack("[f, f, f]", s.precision, s.recall, s.f1));
     return T2G_OK;
@@ -269,8 +225,9 @@ static t2g_status code_dataset(json_t *out, const json_t *one)
             char generated[64];
             snprintf(generated, sizeof generated, "generated_%s",
                      code_field[k]);
-            T2G_TRY(similarity(&s, json_object_get(item, generated),
-                               json_object_get(item, code_field[k])));
+            T2G_TRY(t2g_code_field_similarity(
+                &s, json_object_get(item, generated),
+                json_object_get(item, code_field[k])));
             add(&sum[k], &s, 1 / n);
             add(&sum[CODE_FIELDS], &s, 1 / (n * CODE_FIELDS));
         }

@@ -192,12 +192,15 @@ typedef enum t2g_distance {
     T2G_DISTANCE_ORDINAL,   /* alpha: by how many values lie between */
     T2G_DISTANCE_INTERVAL   /* alpha: (c - k)^2 of the values */
 } t2g_distance;
-/** Cohen's kappa, weighted: 1 - sum w o / sum w e; NaN for 0/0. T2G_ERR_NUMERIC:
- * a label is NaN. T2G_ERR_ARG: a distance of alpha. T2G_ERR_UNSUPPORTED: more
- * than 1024 different labels. */
+/** Cohen's kappa, weighted: 1 - sum w o / sum w e; NaN for 0/0.
+ * T2G_ERR_NUMERIC: a label is NaN. T2G_ERR_ARG: a distance of alpha.
+ * T2G_ERR_UNSUPPORTED: more than 256 different labels. */
 T2G_CHECK t2g_status t2g_cohen_kappa(double *kappa, const double *a,
                                      const double *b, size_t n,
                                      t2g_distance weights);
+/** The same of counts [K][K]: label i by one, j by the other. */
+double t2g_kappa_of_counts(const double *count, size_t K,
+                           t2g_distance weights);
 /** Krippendorff's alpha over rating [raters][units], NaN: missing; NaN for 0/0.
  * Errors as kappa. */
 T2G_CHECK t2g_status t2g_krippendorff(double *alpha, const double *rating,
@@ -262,10 +265,22 @@ T2G_CHECK t2g_status t2g_run_count(t2g_run_counts *c, const double *predicted,
                                    const double *reference,
                                    size_t reference_count, double class);
 
+/** The same of lists of words, by their places. */
+T2G_CHECK t2g_status t2g_word_run_count(t2g_run_counts *c,
+                                        const t2g_word_score *predicted,
+                                        size_t predicted_count,
+                                        const t2g_word_score *reference,
+                                        size_t reference_count, double class);
+
 /** Characters in matching blocks (t2g_match with autojunk) / characters, of
  * generated and reference; 1, 1, 1 if both are empty; reference alone empty
  * 0, 1, 0; generated alone empty 1, 0, 0. Errors of t2g_match. */
 T2G_CHECK t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
                                          t2g_text reference);
+
+/** The same of members of records: a text, or a list of lines. */
+T2G_CHECK t2g_status t2g_code_field_similarity(t2g_prf *out,
+                                               const json_t *generated,
+                                               const json_t *reference);
 
 #endif

@@ -27,6 +27,21 @@ static t2g_status check_options(const t2g_bootstrap_options *o, size_t n)
     return T2G_OK;
 }
 
+/* Numbers 0 .. n-1 of a stream, below n: t2g_random_below with each block made
+ * once. */
+static void draw_units(uint32_t *draw, size_t n, const t2g_stream *s)
+{
+    const uint32_t key[2] = {(uint32_t)s->seed, (uint32_t)(s->seed >> 32)};
+    uint32_t word[4];
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t counter[4] = {(uint32_t)(i / 4), s->sample, s->step,
+                                     s->purpose};
+        if (i % 4 == 0)
+            t2g_philox(word, counter, key);
+        draw[i] = (uint32_t)((uint64_t)word[i % 4] * n >> 32);
+    }
+}
+
 /* The statistic of the units as they are, and of each replicate. */
 static t2g_status run(double *value, double *replicate, uint32_t *draw,
                       t2g_statistic_fn *statistic, const void *data, size_t n,
@@ -40,8 +55,7 @@ static t2g_status run(double *value, double *replicate, uint32_t *draw,
                         *value);
     for (size_t b = 0; b < o->replicates; b++) {
         t2g_stream s = {o->seed, (uint32_t)b, o->stratum, T2G_RNG_BOOT};
-        for (size_t i = 0; i < n; i++)
-            draw[i] = t2g_random_below(&s, i, (uint32_t)n);
+        draw_units(draw, n, &s);
         replicate[b] = statistic(data, draw, n);
         if (!isfinite(replicate[b]))
             return t2g_fail(T2G_ERR_NUMERIC, "the statistic of bootstrap "

@@ -41,7 +41,7 @@ t2g_status t2g_win_rate_of(t2g_win_rate *out, const int *ab, const int *ba,
 
 /* --- labels --------------------------------------------------------------- */
 
-enum { MOST_LABELS = 1024 };
+enum { MOST_LABELS = 256 };
 
 static int compare(const void *x, const void *y)
 {
@@ -104,17 +104,36 @@ static double kappa_weight(size_t i, size_t j, t2g_distance d)
     }
 }
 
-/* Disagreement seen over disagreement expected; count [K][K], margins [K]. */
-static double kappa(const double *count, const double *row,
-                    const double *column, size_t K, double n, t2g_distance d)
+static double row_sum(const double *count, size_t K, size_t i)
 {
-    double seen = 0, expected = 0;
+    double sum = 0;
+    for (size_t j = 0; j < K; j++)
+        sum += count[i * K + j];
+    return sum;
+}
+
+static double column_sum(const double *count, size_t K, size_t j)
+{
+    double sum = 0;
     for (size_t i = 0; i < K; i++)
-        for (size_t j = 0; j < K; j++) {
+        sum += count[i * K + j];
+    return sum;
+}
+
+/* Disagreement seen over disagreement expected. */
+double t2g_kappa_of_counts(const double *count, size_t K, t2g_distance d)
+{
+    double n = 0, seen = 0, expected = 0;
+    for (size_t i = 0; i < K * K; i++)
+        n += count[i];
+    for (size_t i = 0; i < K; i++) {
+        double row = row_sum(count, K, i);
+        for (size_t j = 0; row > 0 && j < K; j++) {
             double w = kappa_weight(i, j, d);
             seen += w * count[i * K + j];
-            expected += w * row[i] * column[j] / n;
+            expected += w * row * column_sum(count, K, j) / n;
         }
+    }
     return 1 - seen / expected;
 }
 
@@ -122,17 +141,12 @@ static t2g_status measure_kappa(double *out, const double *a, const double *b,
                                 size_t n, const labels *l, t2g_distance d)
 {
     size_t K = l->count;
-    double *count = t2g_calloc(K * K + 2 * K, sizeof *count);
+    double *count = t2g_calloc(K * K, sizeof *count);
     if (!count)
         return T2G_ERR_MEMORY;
-    double *row = count + K * K, *column = row + K;
-    for (size_t i = 0; i < n; i++) {
-        size_t x = index_of(l, a[i]), y = index_of(l, b[i]);
-        count[x * K + y]++;
-        row[x]++;
-        column[y]++;
-    }
-    *out = kappa(count, row, column, K, (double)n, d);
+    for (size_t i = 0; i < n; i++)
+        count[index_of(l, a[i]) * K + index_of(l, b[i])]++;
+    *out = t2g_kappa_of_counts(count, K, d);
     t2g_free(count);
     return T2G_OK;
 }

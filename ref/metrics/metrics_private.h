@@ -6,7 +6,8 @@
 
 /* --- texts ---------------------------------------------------------------- */
 
-/* Appends the last token, text[from, size) of its buffer, if it is not empty. */
+/* What was appended to t->text since the last token becomes one, if anything
+ * was. */
 T2G_CHECK t2g_status t2g_tokens_close(t2g_tokens *t);
 void t2g_tokens_clear(t2g_tokens *t);
 

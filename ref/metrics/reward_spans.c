@@ -82,6 +82,28 @@ t2g_status t2g_run_count(t2g_run_counts *c, const double *predicted,
     return s;
 }
 
+t2g_status t2g_word_run_count(t2g_run_counts *c,
+                              const t2g_word_score *predicted,
+                              size_t predicted_count,
+                              const t2g_word_score *reference,
+                              size_t reference_count, double class)
+{
+    double *p = t2g_calloc(predicted_count, sizeof *p);
+    double *r = t2g_calloc(reference_count, sizeof *r);
+    t2g_status s = T2G_ERR_MEMORY;
+    for (size_t i = 0; p && i < predicted_count; i++)
+        p[i] = predicted[i].score;
+    for (size_t i = 0; r && i < reference_count; i++)
+        r[i] = reference[i].score;
+    if (p && r)
+        s = t2g_run_count(c, p, predicted_count, r, reference_count, class);
+    t2g_free(p);
+    t2g_free(r);
+    return s;
+}
+
+/* --- texts ---------------------------------------------------------------- */
+
 t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
                                t2g_text reference)
 {
@@ -95,4 +117,36 @@ t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
     T2G_TRY(t2g_match(&m, generated, reference, true));
     *out = t2g_prf_of((double)m.matched, (double)m.a, (double)m.b);
     return T2G_OK;
+}
+
+/* A text, or a list of lines. */
+static t2g_status append_field(t2g_buffer *out, const json_t *value)
+{
+    const json_t *line;
+    size_t i;
+    if (json_is_string(value))
+        return t2g_buffer_append(out, json_string_value(value),
+                                 json_string_length(value));
+    json_array_foreach(value, i, line) {
+        T2G_TRY(t2g_buffer_puts(out, i ? "\n" : ""));
+        if (json_is_string(line))
+            T2G_TRY(t2g_buffer_append(out, json_string_value(line),
+                                      json_string_length(line)));
+    }
+    return T2G_OK;
+}
+
+t2g_status t2g_code_field_similarity(t2g_prf *out, const json_t *generated,
+                                     const json_t *reference)
+{
+    t2g_buffer g = {0}, r = {0};
+    t2g_status s = append_field(&g, generated);
+    if (s == T2G_OK)
+        s = append_field(&r, reference);
+    if (s == T2G_OK)
+        s = t2g_code_similarity(out, (t2g_text){g.data, g.size},
+                                (t2g_text){r.data, r.size});
+    t2g_buffer_free(&g);
+    t2g_buffer_free(&r);
+    return s;
 }
