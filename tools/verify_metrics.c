@@ -95,7 +95,9 @@ void verify_metrics(verifier *v, const char *path, const json_t *root)
     const char *kind = json_string_value(json_object_get(root, "kind"));
     const json_t *one;
     size_t i;
-    if (!kind && json_object_get(root, "code_similarity")) {
+    bool of_models = kind ? strcmp(kind, "reward_model") == 0
+                          : json_object_get(root, "code_similarity") != NULL;
+    if (of_models) {
         verify_rm_metrics(v, path, root);
         return;
     }
