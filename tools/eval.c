@@ -177,21 +177,24 @@ static void print_group(const json_t *group, int depth);
 static void print_member(const char *name, const json_t *v, int depth)
 {
     const json_t *f1 = json_object_get(v, "f1");
-    print_name(name, depth);
-    if (json_object_get(v, "value")) {
+    bool figure = json_object_get(v, "value") != NULL;
+    bool scores = f1 && json_object_get(v, "precision");
+    if (json_is_object(v) && !figure && !scores)
+        printf("%*s%s\n", 2 * depth, "", name);
+    else
+        print_name(name, depth);
+    if (figure) {
         print_figure(v);
         putchar('\n');
-    } else if (f1 && json_object_get(v, "precision")) {
-        print_f1(v, f1);
-        print_group(v, depth + 1);
-    } else if (json_is_object(v)) {
-        putchar('\n');
-        print_group(v, depth + 1);
-    } else if (json_is_string(v)) {
-        printf("  %s\n", json_string_value(v));
-    } else {
-        printf(" %10.4g\n", json_number_value(v));
+        return;
     }
+    if (scores)
+        print_f1(v, f1);
+    else if (json_is_string(v))
+        printf("  %s\n", json_string_value(v));
+    else if (json_is_number(v))
+        printf(" %10.4g\n", json_number_value(v));
+    print_group(v, depth + 1);
 }
 
 /* The parts of an F1 have been printed with it. */
@@ -273,12 +276,9 @@ static t2g_status measure(evaluation *e, const string_list *names, json_t *out)
 static t2g_status tell(const evaluation *e, const json_t *out,
                        const char *output)
 {
-    if (output)
-        return t2g_json_write(output, out);
-    if (e->inv->common.json)
-        json_dumpf(out, stdout, JSON_INDENT(2)), putchar('\n');
-    else
-        print_table(e, out);
+    if (output || e->inv->common.json)
+        return t2g_json_write(output ? output : "-", out);
+    print_table(e, out);
     return T2G_OK;
 }
 

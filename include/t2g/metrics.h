@@ -247,7 +247,7 @@ typedef struct t2g_word_counts {
 void t2g_word_count(t2g_word_counts *c, const t2g_word_score *predicted,
                     size_t predicted_count, const t2g_word_score *reference,
                     size_t reference_count);
-t2g_prf t2g_word_prf(const t2g_word_counts *c, int class);
+t2g_prf t2g_word_prf(const t2g_word_counts *c, int kind);
 
 /** Spans: maximal runs of one class. */
 typedef struct t2g_run_counts {
@@ -257,20 +257,20 @@ typedef struct t2g_run_counts {
     size_t partial; /* ... or share anything but are none */
     double iou;     /* sum over reference runs of the best IoU */
 } t2g_run_counts;
-/** Adds one sample: runs of `class` (a score: -1, 0, 1) in two lists.
+/** Adds one sample: runs of one score (-1, 0, 1) in two lists.
  * T2G_ERR_MEMORY. The official `partial` counts no exact hit, so a perfect
  * prediction scores 0; partial + exact is ours. */
 T2G_CHECK t2g_status t2g_run_count(t2g_run_counts *c, const double *predicted,
                                    size_t predicted_count,
                                    const double *reference,
-                                   size_t reference_count, double class);
+                                   size_t reference_count, double score);
 
 /** The same of lists of words, by their places. */
 T2G_CHECK t2g_status t2g_word_run_count(t2g_run_counts *c,
                                         const t2g_word_score *predicted,
                                         size_t predicted_count,
                                         const t2g_word_score *reference,
-                                        size_t reference_count, double class);
+                                        size_t reference_count, double score);
 
 /** Characters in matching blocks (t2g_match with autojunk) / characters, of
  * generated and reference; 1, 1, 1 if both are empty; reference alone empty

@@ -6,18 +6,18 @@ typedef struct run {
     size_t begin, end;
 } run;
 
-/* Maximal runs of `class`; *out is t2g_free'd. */
-static t2g_status runs_of(run **out, size_t *count, const double *score,
-                          size_t n, double class)
+/* Maximal runs of one score; *out is t2g_free'd. */
+static t2g_status runs_of(run **out, size_t *count, const double *x,
+                          size_t n, double score)
 {
     *count = 0;
     *out = t2g_calloc(n / 2 + 1, sizeof **out);
     if (!*out)
         return T2G_ERR_MEMORY;
     for (size_t i = 0; i < n; i++) {
-        if (score[i] != class)
+        if (x[i] != score)
             continue;
-        bool goes_on = i > 0 && score[i - 1] == class;
+        bool goes_on = i > 0 && x[i - 1] == score;
         if (!goes_on)
             (*out)[(*count)++].begin = i;
         (*out)[*count - 1].end = i + 1;
@@ -68,13 +68,13 @@ static void count_runs(t2g_run_counts *c, const run *predicted, size_t np,
 
 t2g_status t2g_run_count(t2g_run_counts *c, const double *predicted,
                          size_t predicted_count, const double *reference,
-                         size_t reference_count, double class)
+                         size_t reference_count, double score)
 {
     run *p = NULL, *r = NULL;
     size_t np, nr;
-    t2g_status s = runs_of(&p, &np, predicted, predicted_count, class);
+    t2g_status s = runs_of(&p, &np, predicted, predicted_count, score);
     if (s == T2G_OK)
-        s = runs_of(&r, &nr, reference, reference_count, class);
+        s = runs_of(&r, &nr, reference, reference_count, score);
     if (s == T2G_OK)
         count_runs(c, p, np, r, nr);
     t2g_free(p);
@@ -86,7 +86,7 @@ t2g_status t2g_word_run_count(t2g_run_counts *c,
                               const t2g_word_score *predicted,
                               size_t predicted_count,
                               const t2g_word_score *reference,
-                              size_t reference_count, double class)
+                              size_t reference_count, double score)
 {
     double *p = t2g_calloc(predicted_count, sizeof *p);
     double *r = t2g_calloc(reference_count, sizeof *r);
@@ -96,7 +96,7 @@ t2g_status t2g_word_run_count(t2g_run_counts *c,
     for (size_t i = 0; r && i < reference_count; i++)
         r[i] = reference[i].score;
     if (p && r)
-        s = t2g_run_count(c, p, predicted_count, r, reference_count, class);
+        s = t2g_run_count(c, p, predicted_count, r, reference_count, score);
     t2g_free(p);
     t2g_free(r);
     return s;

@@ -206,9 +206,9 @@ void t2g_word_count(t2g_word_counts *c, const t2g_word_score *predicted,
     }
 }
 
-t2g_prf t2g_word_prf(const t2g_word_counts *c, int class)
+t2g_prf t2g_word_prf(const t2g_word_counts *c, int kind)
 {
-    size_t tp = c->tp[class];
-    return t2g_prf_of((double)tp, (double)(tp + c->fp[class]),
-                      (double)(tp + c->fn[class]));
+    size_t tp = c->tp[kind];
+    return t2g_prf_of((double)tp, (double)(tp + c->fp[kind]),
+                      (double)(tp + c->fn[kind]));
 }
