@@ -102,6 +102,14 @@ static double config(const metrics_io *io, const char *key, double otherwise)
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+/* A count, at most 2^32 - 1. */
+static size_t config_count(const metrics_io *io, const char *key,
+                           double otherwise)
+{
+    double x = config(io, key, otherwise);
+    return x >= 0 && x <= UINT32_MAX ? (size_t)x : UINT32_MAX;
+}
+
 static const char *config_text(const metrics_io *io, const char *key)
 {
     const char *s = json_string_value(json_object_get(io->config, key));
@@ -271,18 +279,25 @@ static void put_bleu(metrics_io *io, const t2g_bleu_counts *c,
     put_counts(io, "totals", c->total, T2G_BLEU_ORDER);
 }
 
+static t2g_status join_13a(t2g_buffer *out, const t2g_tokens *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        t2g_text token = t2g_tokens_at(t, i);
+        T2G_TRY(t2g_buffer_puts(out, i ? " " : ""));
+        T2G_TRY(t2g_buffer_append(out, token.data, token.size));
+    }
+    return t2g_buffer_append(out, "", 0);
+}
+
 static t2g_status add_13a(json_t *list, t2g_text text, bool lowercase)
 {
     t2g_tokens t = {0};
     t2g_buffer joined = {0};
     t2g_status s = t2g_bleu_tokens(&t, text, lowercase);
-    for (size_t i = 0; s == T2G_OK && i < t.count; i++) {
-        t2g_text token = t2g_tokens_at(&t, i);
-        s = t2g_buffer_printf(&joined, "%s%.*s", i ? " " : "", (int)token.size,
-                              token.data);
-    }
-    json_array_append_new(list, json_stringn(joined.data ? joined.data : "",
-                                             joined.size));
+    if (s == T2G_OK)
+        s = join_13a(&joined, &t);
+    if (s == T2G_OK)
+        json_array_append_new(list, json_stringn(joined.data, joined.size));
     t2g_buffer_free(&joined);
     t2g_tokens_free(&t);
     return s;
@@ -414,7 +429,7 @@ static t2g_status text(metrics_io *io)
 
 static t2g_status passk(metrics_io *io)
 {
-    size_t count, n = (size_t)config(io, "n", 1), k = (size_t)config(io, "k", 1);
+    size_t count, n = config_count(io, "n", 1), k = config_count(io, "k", 1);
     size_t *c = sizes(io, "c", &count);
     double *each = own(io, count, sizeof *each), sum = 0;
     for (size_t i = 0; io->status == T2G_OK && i < count; i++) {
@@ -435,7 +450,7 @@ static int *verdicts(metrics_io *io, const char *name, size_t *n)
     double *x = numbers(io, name, n);
     int *v = own(io, *n, sizeof *v);
     for (size_t i = 0; io->status == T2G_OK && i < *n; i++)
-        v[i] = (int)x[i];
+        v[i] = x[i] == -1 || x[i] == 0 || x[i] == 1 ? (int)x[i] : 2;
     return v;
 }
 
@@ -537,10 +552,10 @@ static uint64_t seed_of(const metrics_io *io)
 static t2g_status draws(metrics_io *io, bool shuffle)
 {
     enum { SHOWN = 40 };
-    size_t n = (size_t)config(io, "n", 0), shown;
-    t2g_stream s = {seed_of(io), (uint32_t)config(io, "sample", 0),
-                    (uint32_t)config(io, "step", 0),
-                    (uint32_t)config(io, "purpose", 0)};
+    size_t n = config_count(io, "n", 0), shown;
+    t2g_stream s = {seed_of(io), (uint32_t)config_count(io, "sample", 0),
+                    (uint32_t)config_count(io, "step", 0),
+                    (uint32_t)config_count(io, "purpose", 0)};
     if (n == 0 || n >= 1 << 24)
         return t2g_fail(T2G_ERR_FORMAT, "n is %zu", n);
     uint32_t *order = own(io, n, sizeof *order);
@@ -637,10 +652,12 @@ static t2g_status resample(metrics_io *io, t2g_bootstrap_result *r,
 static t2g_status bootstrap(metrics_io *io)
 {
     enum { SHOWN = 5 };
-    t2g_bootstrap_options o = {seed_of(io), (uint32_t)config(io, "step", 0),
-                               (size_t)config(io, "B", 10000),
+    t2g_bootstrap_options o = {seed_of(io), (uint32_t)config_count(io, "step", 0),
+                               config_count(io, "B", 10000),
                                config(io, "alpha", 0.05)};
     t2g_bootstrap_result r;
+    if (o.replicates > 1 << 24)
+        return t2g_fail(T2G_ERR_FORMAT, "%zu replicates", o.replicates);
     double *replicate = own(io, o.replicates, sizeof *replicate);
     T2G_TRY(io->status);
     T2G_TRY(resample(io, &r, replicate, &o));
@@ -714,8 +731,8 @@ static t2g_status intervals(metrics_io *io)
 
 static t2g_status convergence(metrics_io *io)
 {
-    t2g_convergence_rule rule = {(size_t)config(io, "window", 5),
-                                 (size_t)config(io, "hold", 3),
+    t2g_convergence_rule rule = {config_count(io, "window", 5),
+                                 config_count(io, "hold", 3),
                                  config(io, "fraction", 0.95)};
     size_t n, m, k;
     size_t *s = sizes(io, "steps", &n);
