@@ -652,7 +652,8 @@ static t2g_status resample(metrics_io *io, t2g_bootstrap_result *r,
 static t2g_status bootstrap(metrics_io *io)
 {
     enum { SHOWN = 5 };
-    t2g_bootstrap_options o = {seed_of(io), (uint32_t)config_count(io, "step", 0),
+    t2g_bootstrap_options o = {seed_of(io),
+                               (uint32_t)config_count(io, "step", 0),
                                config_count(io, "B", 10000),
                                config(io, "alpha", 0.05)};
     t2g_bootstrap_result r;

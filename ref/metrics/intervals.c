@@ -35,11 +35,18 @@ static double beta_fraction(double a, double b, double x)
     return product;
 }
 
+/* lgamma itself keeps the sign where threads share it. */
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 double t2g_incomplete_beta(double a, double b, double x)
 {
     if (x <= 0 || x >= 1)
         return x >= 1;
-    double front = t2g_exp(lgamma(a + b) - lgamma(a) - lgamma(b) +
+    double front = t2g_exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) +
                            a * t2g_log(x) + b * log1p(-x));
     if (x < (a + 1) / (a + b + 2))
         return front * beta_fraction(a, b, x) / a;

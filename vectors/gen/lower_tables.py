@@ -1,6 +1,6 @@
-"""Writes ref/metrics/lower_tables.c: lower case of Unicode as Python's str.lower
-has it - the single characters, and the two classes that decide between the two
-forms of sigma.
+"""Writes ref/metrics/lower_tables.c: lower case of Unicode as Python's
+str.lower has it - the single characters, and the two classes that decide
+between the two forms of sigma.
 
     python3 vectors/gen/lower_tables.py
 
