@@ -74,6 +74,9 @@ static void bleu_tokens(void **state)
     assert_int_equal(t2g_bleu_tokens(&t, text("\xce\x9f\xce\x94\xce\x9f\xce"
                                               "\xa3 \xce\xa3"), true), T2G_OK);
     check_tokens(&t, "\xce\xbf\xce\xb4\xce\xbf\xcf\x82|\xcf\x83"); /* sigmas */
+    assert_int_equal(t2g_bleu_tokens(&t, text("\xce\x9f'\xce\xa3"), true),
+                     T2G_OK);
+    check_tokens(&t, "\xce\xbf'\xcf\x82"); /* past the apostrophe */
     assert_int_equal(t2g_bleu_tokens(&t, text("a\xff"), false),
                      T2G_ERR_FORMAT);
     t2g_tokens_free(&t);
@@ -85,7 +88,8 @@ static void stems_of_odd_words(void **state)
     static const char *const cases[][2] = {
         {"", ""}, {"s", "s"}, {"is", "is"}, {"yyyyyy", "yyyyyi"},
         {"1990s", "1990"}, {"ies", "i"}, {"dies", "die"}, {"ages", "age"},
-        {"rationalli", "ration"}, {"proceed", "proceed"}, {"eed", "eed"}};
+        {"rationalli", "ration"}, {"proceed", "proceed"}, {"eed", "eed"},
+        {"eulogy", "eulog"}};
     char word[16];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n = strlen(cases[i][0]);
