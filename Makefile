@@ -126,7 +126,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libt2g.a
 $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libt2g.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
-	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) \
+	    -lcmocka $(LDLIBS)
+
+# It computes its cases as t2g verify does.
+$(BUILD)/tests/golden/metrics: $(BUILD)/tools/metrics_case.o
 
 $(CHECK): $(CHECK_OBJECTS) $(BUILD)/libt2g.a
 	@mkdir -p $(@D)

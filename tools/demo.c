@@ -327,6 +327,12 @@ static t2g_status stage_rl(demo_run *d, int arm)
                 "--max-new-tokens", "64", "--overwrite", NULL);
 }
 
+static double figure(const json_t *group, const char *name)
+{
+    const json_t *f = json_object_get(group, name);
+    return json_number_value(json_object_get(f, "value"));
+}
+
 static t2g_status stage_eval_arm(demo_run *d, int arm)
 {
     static const char *const mode[] = {"sampled", "greedy"};
@@ -348,12 +354,12 @@ static t2g_status stage_eval_arm(demo_run *d, int arm)
         T2G_TRY(t2g_json_read(&root, path));
         json_t *f = json_object_get(root, "facts");
         d->score[arm][k] = (demo_score){
-            .accuracy = json_number_value(json_object_get(f, "accuracy")),
+            .accuracy = figure(f, "accuracy"),
             .se = json_number_value(json_object_get(f, "se")),
-            .repeated = json_number_value(json_object_get(f, "repeated")),
-            .missing = json_number_value(json_object_get(f, "missing")),
-            .invented = json_number_value(json_object_get(f, "invented")),
-            .wrong = json_number_value(json_object_get(f, "wrong"))};
+            .repeated = figure(f, "repeated"),
+            .missing = figure(f, "missing"),
+            .invented = figure(f, "invented"),
+            .wrong = figure(f, "wrong")};
         json_decref(root);
     }
     return T2G_OK;

@@ -68,5 +68,8 @@ void verify_tokenizer(verifier *v, const char *path, const json_t *root);
 void verify_model(verifier *v, const char *path, const json_t *root);
 void verify_kernels_stage(verifier *v, const char *path, const json_t *root);
 void verify_safetensors(verifier *v, const char *path, const json_t *root);
+void verify_metrics(verifier *v, const char *path, const json_t *root);
+/* Cases of reward models, in a file without a kind. */
+void verify_rm_metrics(verifier *v, const char *path, const json_t *root);
 
 #endif
