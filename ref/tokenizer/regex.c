@@ -44,7 +44,8 @@ t2g_status t2g_regex_fail(t2g_status s, const char *pattern, size_t n,
 /* Compiles what the translator wrote. PCRE2 keeps its own allocator here: up to
  * 10.42 its compiler to machine code crashes when an allocation fails, which
  * that of our callers may let happen at any time. */
-static t2g_status compile(t2g_regex *r, const t2g_buffer *translated)
+static t2g_status compile(t2g_regex *r, const t2g_buffer *translated,
+                          bool atomic)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context)
@@ -58,8 +59,11 @@ static t2g_status compile(t2g_regex *r, const t2g_buffer *translated)
                             &error, &at, context);
     pcre2_compile_context_free(context);
     if (r->code) {
-        /* Without compiled code the interpreter gives the same matches. */
-        (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
+        /* Machine code is a matter of speed, and where there is none the
+         * interpreter matches. It alone does so in atomic groups: in 10.42
+         * machine code for (?>a+?)c finds nothing in "aac". */
+        if (!atomic)
+            (void)pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE);
         return T2G_OK;
     }
     if (error == PCRE2_ERROR_HEAP_FAILED)
@@ -73,9 +77,11 @@ static t2g_status compile(t2g_regex *r, const t2g_buffer *translated)
 static t2g_status translate_and_compile(t2g_regex *r)
 {
     t2g_buffer translated = {0};
-    t2g_status status = t2g_regex_translate(&translated, r->pattern, r->n);
+    bool atomic;
+    t2g_status status =
+        t2g_regex_translate(&translated, r->pattern, r->n, &atomic);
     if (status == T2G_OK)
-        status = compile(r, &translated);
+        status = compile(r, &translated, atomic);
     t2g_buffer_free(&translated);
     return status;
 }

@@ -44,9 +44,10 @@ bool t2g_pair_may_fold(uint32_t first, uint32_t second);
 /* --- translation --------------------------------------------------------- */
 
 /* Appends the equivalent expression for PCRE2 to out, to be compiled with
- * PCRE2_UTF, PCRE2_MULTILINE and PCRE2_DOTALL and LF as the newline. */
+ * PCRE2_UTF, PCRE2_MULTILINE and PCRE2_DOTALL and LF as the newline. *atomic:
+ * it has atomic groups. */
 T2G_CHECK t2g_status t2g_regex_translate(t2g_buffer *out, const char *pattern,
-                                         size_t n);
+                                         size_t n, bool *atomic);
 
 /* Records "regular expression '...'[, byte B]: why"; at may be
  * T2G_NO_POSITION. */

@@ -19,6 +19,7 @@ enum {
 /* What matters of an item to a quantifier behind it. */
 typedef enum t2g_shape {
     SHAPE_PLAIN,
+    SHAPE_ANY,    /* the dot and its kin */
     SHAPE_GREEDY, /* item? item* item+ */
     SHAPE_LAZY,   /* item?? item*? item+? */
     SHAPE_OTHER,  /* any other quantifier */
@@ -79,6 +80,7 @@ static uint32_t times(uint32_t a, uint32_t b)
 }
 
 static const t2g_extent one_character = {1, 1, SHAPE_PLAIN, true};
+static const t2g_extent any_character = {1, 1, SHAPE_ANY, true};
 static const t2g_extent nothing = {0, 0, SHAPE_PLAIN, true};
 static const t2g_extent assertion = {0, 0, SHAPE_ASSERTION, true};
 
@@ -166,6 +168,14 @@ static t2g_status put_boundary(t2g_translator *t, bool inside)
                          : "(?(?<=(?&w))(?!(?&w))|(?=(?&w)))");
 }
 
+/* Any character, but LF only if `all`. */
+static t2g_status put_any(t2g_translator *t, bool all, t2g_extent *e)
+{
+    t->neighbour = 0;
+    *e = any_character;
+    return put(t, all ? "." : "\\N");
+}
+
 /* \z and \Z, which Oniguruma does not take in a look-behind. */
 static t2g_status put_end(t2g_translator *t, size_t at, char letter)
 {
@@ -188,8 +198,8 @@ static t2g_status put_escape(t2g_translator *t, t2g_extent *e)
     if (letter >= '1' && letter <= '9')
         return put_reference(t, at, letter, e);
     switch (letter) {
-    case 'N': t->neighbour = 0; return put(t, "\\N");
-    case 'O': t->neighbour = 0; return put(t, ".");
+    case 'N':
+    case 'O': return put_any(t, letter == 'O', e);
     case 'A': *e = assertion; return put(t, "\\A");
     case 'z':
     case 'Z': *e = assertion; return put_end(t, at, letter);
@@ -277,10 +287,9 @@ static t2g_status put_atomic(t2g_translator *t, size_t at, t2g_extent *e)
 {
     if (t->behind)
         return refuse(t, at, "an atomic group in a look-behind");
-    size_t groups = t->groups;
+    t->atomic = true;
     T2G_TRY(put(t, "(?>"));
     T2G_TRY(put_rest(t, at, e));
-    t->sealed = t->sealed || t->groups > groups;
     e->shape = SHAPE_PLAIN;
     return T2G_OK;
 }
@@ -442,6 +451,9 @@ static t2g_status quantify(t2g_translator *t, size_t at, size_t begin,
     if ((e->shape == SHAPE_LAZY && shape != SHAPE_OTHER) ||
         (shape == SHAPE_LAZY && e->shape == SHAPE_GREEDY))
         return refuse(t, at, "a lazy quantifier next to another");
+    if (e->shape == SHAPE_ANY && q->most == ENDLESS && q->mode != '?' &&
+        t->asserted && !t->consumed) /* Oniguruma looks at too few places */
+        return refuse(t, at, "a '.' repeated directly behind an assertion");
     if (quantified)
         T2G_TRY(wrap(t, begin));
     T2G_TRY(put_quantifier(t, q));
@@ -464,8 +476,7 @@ static t2g_status put_item(t2g_translator *t, t2g_extent *e)
     case '\\': return put_escape(t, e);
     case '.':
         t->at++;
-        t->neighbour = 0;
-        return put(t, t->any ? "." : "\\N");
+        return put_any(t, t->any, e);
     case '^':
     case '$':
         *e = assertion;
@@ -477,7 +488,7 @@ static t2g_status put_item(t2g_translator *t, t2g_extent *e)
 /* An item with all its quantifiers. */
 static t2g_status put_term(t2g_translator *t, t2g_extent *e)
 {
-    size_t begin = t->out->size, at = t->at, groups = t->groups;
+    size_t begin = t->out->size, at = t->at;
     t2g_quantifier q = {0};
     bool is;
     T2G_TRY(take_quantifier(t, &q, &is));
@@ -492,23 +503,39 @@ static t2g_status put_term(t2g_translator *t, t2g_extent *e)
         if (count == DEPTH_LIMIT)
             return refuse(t, at, "nested too deeply");
         T2G_TRY(quantify(t, at, begin, &q, count > 0, e));
-        t->sealed = t->sealed || (q.mode == '+' && t->groups > groups);
+        t->atomic = t->atomic || (q.mode == '+' && t->out->data[begin] == '(');
         t->neighbour = 0;
     }
 }
 
+/* Takes note of a term: '^' and \A, which hold where a search begins, are no
+ * assertions here. */
+static void note_term(t2g_translator *t, size_t at, const t2g_extent *term)
+{
+    bool begins = t->pattern[at] == '^' ||
+                  (t->pattern[at] == '\\' && t->pattern[at + 1] == 'A');
+    if (term->shape == SHAPE_ASSERTION && !begins && !t->consumed)
+        t->asserted = true;
+    if (term->most > 0)
+        t->consumed = true;
+}
+
 static t2g_status put_sequence(t2g_translator *t, t2g_extent *e)
 {
+    bool consumed = t->consumed;
     *e = nothing;
     for (size_t terms = 0; !at_end(t) && !sees(t, "|") && !sees(t, ")");
          terms++) {
         t2g_extent term;
+        size_t at = t->at;
         T2G_TRY(put_term(t, &term));
+        note_term(t, at, &term);
         e->least = sum(e->least, term.least);
         e->most = sum(e->most, term.most);
         e->shape = terms == 0 ? term.shape : SHAPE_PLAIN;
     }
     e->fixed = e->least == e->most;
+    t->consumed = consumed;
     return T2G_OK;
 }
 
@@ -554,14 +581,11 @@ static t2g_status put_all(t2g_translator *t)
     if (t->named && t->referred)
         return wrong(t, T2G_NO_POSITION,
                      "back-references by number next to named groups");
-    /* Compiled code of PCRE2 10.42 keeps such captures when it backtracks. */
-    if (t->sealed && t->referred)
-        return refuse(t, T2G_NO_POSITION,
-                      "back-references next to captures in atomic groups");
     return t->boundaries ? put_word_class(t) : T2G_OK;
 }
 
-t2g_status t2g_regex_translate(t2g_buffer *out, const char *pattern, size_t n)
+t2g_status t2g_regex_translate(t2g_buffer *out, const char *pattern, size_t n,
+                               bool *atomic)
 {
     t2g_translator t = {.pattern = pattern, .n = n, .out = out};
     size_t invalid = t2g_utf8_invalid(pattern, n);
@@ -569,5 +593,7 @@ t2g_status t2g_regex_translate(t2g_buffer *out, const char *pattern, size_t n)
         return wrong(&t, invalid, "not UTF-8");
     if (n > PATTERN_LIMIT)
         return refuse(&t, T2G_NO_POSITION, "longer than 64 KiB");
-    return put_all(&t);
+    t2g_status status = put_all(&t);
+    *atomic = t.atomic;
+    return status;
 }

@@ -28,8 +28,10 @@ typedef struct t2g_translator {
     uint32_t neighbour; /* the literal just before under (?i), or 0 */
     t2g_group group[GROUPS + 1];
     size_t groups;
+    bool consumed; /* on the way here a character may have been taken */
+    bool asserted; /* and before one was, there was an assertion */
     bool named, referred; /* has named groups, back-references by number */
-    bool sealed;          /* captures in what never backtracks */
+    bool atomic;          /* has atomic groups, possessive ones included */
     bool boundaries;      /* \b or \B */
 } t2g_translator;
 

@@ -168,6 +168,8 @@ static void matches_as_oniguruma(void **unused)
     matches("\\p{ H-aN }+|\\P{^Lu}", "\u4e2d\u6587A", "\u4e2d\u6587|A|");
     matches("[[:punct:]]", "+.a", "+|.|");
     matches("[-a]|[b-]", "-ab", "-|a|b|");
+    matches("(?>a+?)c", "aac", "ac|"); /* machine code of PCRE2 10.42 fails */
+    matches("(ss)*+c|\\1", "ss", "");
     matches("", "ab", "|||");
 }
 
@@ -191,7 +193,7 @@ static void refuses(void **unused)
         "(?i)(?:f)i", "(?i)\u00e9", "(?i)[\\p{L}]", "(?i)(a)\\1", "(?i)h\u0331",
         "\\1(a)", "(a\\1)", "(?=(a))\\1", "(?<=a+)b", "(?<=(?=a)a)b",
         "(?:a?)+", "(?:a|)*", "(?:a+?)+", "a{3,2}", "a{70000}",
-        "(?<n>a)\\k<n>", "(a)*+b|\\1", "(?>(a))\\1", "\\q"};
+        "(?<n>a)\\k<n>", "\\q", "$\\O+", "(?=a|b)(?:.)*"};
     static const char *const wrong[] = {
         "(", ")", "(?", "(?)", "[a", "a\\", "*a", "{2}", "|+", "[z-a]",
         "[\\d-a]", "[a-\\d]", "^*", "(?=a)*", "\\b+", "\\u12", "\xff",
