@@ -192,7 +192,7 @@ static t2g_piece strip(const t2g_piece *in, bool left, bool right)
     return piece_slice(in, first, end);
 }
 
-static t2g_status prepend(t2g_text content, const t2g_piece *in, t2g_piece *out,
+static t2g_status prepend(t2g_literal content, const t2g_piece *in, t2g_piece *out,
                           t2g_normalize_scratch *scratch)
 {
     if (in->n == 0 || content.n == 0) {
@@ -242,7 +242,7 @@ typedef struct search {
     size_t begin, end;
 } search;
 
-static t2g_status set_borders(t2g_normalize_scratch *scratch, t2g_text pattern)
+static t2g_status set_borders(t2g_normalize_scratch *scratch, t2g_literal pattern)
 {
     if (scratch->borders < pattern.n) {
         size_t *border = t2g_regrow(scratch->border, scratch->borders,
@@ -266,7 +266,7 @@ static t2g_status set_borders(t2g_normalize_scratch *scratch, t2g_text pattern)
 /* The next occurrence of a pattern that is not empty. [Knuth-Morris-Pratt] */
 static bool find_literal(search *f)
 {
-    t2g_text pattern = f->step->pattern;
+    t2g_literal pattern = f->step->pattern;
     const size_t *border = f->scratch->border;
     const char *s = f->in->text, *next;
     for (size_t i = f->end, k = 0; i < f->in->n; i++) {

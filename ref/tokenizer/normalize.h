@@ -99,17 +99,17 @@ typedef enum t2g_normalizer_kind {
     NORMALIZE_BERT           /* clean_text ... lowercase */
 } t2g_normalizer_kind;
 
-typedef struct t2g_text {
+typedef struct t2g_literal {
     const char *data; /* UTF-8 */
     size_t n;
-} t2g_text;
+} t2g_literal;
 
 /* One step. It owns nothing; texts and regex outlive it. */
 typedef struct t2g_normalizer_step {
     t2g_normalizer_kind kind;
-    t2g_text pattern; /* literal, not empty, where regex is NULL */
+    t2g_literal pattern; /* literal, not empty, where regex is NULL */
     t2g_regex *regex;
-    t2g_text content;
+    t2g_literal content;
     bool left, right;
     bool clean_text, handle_chinese_chars;
     bool strip_accents; /* null in a file means: as lowercase */

@@ -24,7 +24,7 @@ static t2g_piece piece(const char *text, size_t n)
 
 typedef struct expected {
     t2g_normalizer_step step;
-    t2g_text in, out;
+    t2g_literal in, out;
     size_t origin[2 * MOST]; /* from the text's beginning, per byte of out */
 } expected;
 
