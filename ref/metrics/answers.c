@@ -57,7 +57,7 @@ static void blank_articles(t2g_buffer *b)
 static t2g_status normal_words(t2g_tokens *out, t2g_text text)
 {
     t2g_buffer b = {0};
-    t2g_status s = t2g_lower(&b, text);
+    t2g_status s = t2g_lower_text(&b, text);
     if (s == T2G_OK) {
         drop_punctuation(&b);
         blank_articles(&b);

@@ -163,7 +163,7 @@ t2g_status t2g_bleu_tokens(t2g_tokens *out, t2g_text text, bool lowercase)
     t2g_buffer b = {0}, work = {0};
     t2g_status s = t2g_text_check(text);
     if (s == T2G_OK)
-        s = lowercase ? t2g_lower(&b, text)
+        s = lowercase ? t2g_lower_text(&b, text)
                       : t2g_buffer_append(&b, text.data, text.size);
     if (s == T2G_OK)
         s = tokenize(out, &b, &work);

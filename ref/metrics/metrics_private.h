@@ -13,7 +13,7 @@ void t2g_tokens_clear(t2g_tokens *t);
 
 /* Appends text in lower case as Unicode has it without a language: one to one,
  * but for U+0130, and sigma by its place. T2G_ERR_FORMAT: not UTF-8. */
-T2G_CHECK t2g_status t2g_lower(t2g_buffer *out, t2g_text text);
+T2G_CHECK t2g_status t2g_lower_text(t2g_buffer *out, t2g_text text);
 
 /* T2G_ERR_FORMAT with the position if text is not UTF-8. */
 T2G_CHECK t2g_status t2g_text_check(t2g_text text);

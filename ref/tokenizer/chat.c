@@ -56,7 +56,7 @@ void t2g_chat_free(t2g_chat_template *t)
 
 /* --- messages ------------------------------------------------------------ */
 
-static bool is_plain_word(t2g_text text)
+static bool is_plain_word(t2g_string text)
 {
     for (size_t i = 0; i < text.n; i++) {
         char c = text.s[i];
@@ -209,7 +209,7 @@ static t2g_status render(t2g_render *r, const t2g_chat_input *in, size_t count,
     return t2g_chat_run(r);
 }
 
-static t2g_status keep_text(t2g_chat_text *out, t2g_text text)
+static t2g_status keep_text(t2g_chat_text *out, t2g_string text)
 {
     out->text.size = out->from_input.size = 0;
     out->assistant_count = 0;
@@ -269,7 +269,7 @@ static t2g_status prefix_length(const t2g_chat_template *t,
                                 const t2g_chat_text *whole, size_t *length)
 {
     t2g_render r = {.template = t};
-    t2g_text all = {whole->text.data, NULL, whole->text.size};
+    t2g_string all = {whole->text.data, NULL, whole->text.size};
     t2g_status s = render(&r, in, count, add_generation_prompt);
     if (s == T2G_OK && !t2g_text_starts(all, t2g_built(&r.text)))
         s = t2g_fail(T2G_ERR_UNSUPPORTED, "%s: the text of the first %zu "
@@ -287,7 +287,7 @@ static t2g_status prefix_length(const t2g_chat_template *t,
 static size_t end_of_turn(const t2g_chat_text *whole, size_t begin, size_t end,
                           const char *eos_token)
 {
-    t2g_text turn = {whole->text.data + begin, NULL, end - begin};
+    t2g_string turn = {whole->text.data + begin, NULL, end - begin};
     turn = t2g_text_strip(turn, NULL, T2G_STRIP_RIGHT);
     bool ends = eos_token && *eos_token &&
                 t2g_text_ends(turn, t2g_text_of(eos_token));

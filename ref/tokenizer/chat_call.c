@@ -7,13 +7,13 @@
 
 /* --- attributes and items ------------------------------------------------ */
 
-static void undefined_member(t2g_text name, t2g_value *out)
+static void undefined_member(t2g_string name, t2g_value *out)
 {
     *out = (t2g_value){.kind = VALUE_UNDEFINED, .is_attribute = true};
     out->text = name;
 }
 
-static t2g_status bound_method(t2g_render *r, const t2g_value *v, t2g_text name,
+static t2g_status bound_method(t2g_render *r, const t2g_value *v, t2g_string name,
                                const t2g_callable *callable, t2g_value *out)
 {
     struct {
@@ -29,7 +29,7 @@ static t2g_status bound_method(t2g_render *r, const t2g_value *v, t2g_text name,
     return T2G_OK;
 }
 
-static void neighbour(const t2g_loop *loop, size_t index, t2g_text name,
+static void neighbour(const t2g_loop *loop, size_t index, t2g_string name,
                       t2g_value *out)
 {
     undefined_member(name, out);
@@ -38,7 +38,7 @@ static void neighbour(const t2g_loop *loop, size_t index, t2g_text name,
 }
 
 /* False if loops have no such member. */
-static bool loop_member(const t2g_loop *loop, t2g_text name, t2g_value *out)
+static bool loop_member(const t2g_loop *loop, t2g_string name, t2g_value *out)
 {
     size_t n = loop->items->count, i = loop->index;
     const struct {
@@ -67,7 +67,7 @@ static bool loop_member(const t2g_loop *loop, t2g_text name, t2g_value *out)
 
 /* True if Python's getattr finds something. */
 static t2g_status own_attribute(t2g_render *r, const t2g_value *v,
-                                t2g_text name, bool *found, t2g_value *out)
+                                t2g_string name, bool *found, t2g_value *out)
 {
     const t2g_callable *callable;
     *found = v->kind == VALUE_LOOP && loop_member(v->loop, name, out);
@@ -113,7 +113,7 @@ static t2g_status own_item(t2g_render *r, const t2g_value *v,
     return T2G_OK;
 }
 
-t2g_status t2g_attribute(t2g_render *r, const t2g_value *v, t2g_text name,
+t2g_status t2g_attribute(t2g_render *r, const t2g_value *v, t2g_string name,
                          t2g_value *out)
 {
     bool found;
@@ -132,7 +132,7 @@ t2g_status t2g_subscript(t2g_render *r, const t2g_value *v,
                          const t2g_value *key, t2g_value *out)
 {
     bool found;
-    t2g_text name = key->kind == VALUE_STRING ? key->text : TEXT("[...]");
+    t2g_string name = key->kind == VALUE_STRING ? key->text : TEXT("[...]");
     if (v->kind == VALUE_UNDEFINED)
         return t2g_undefined_error(v);
     T2G_TRY(own_item(r, v, key, &found, out));
@@ -207,7 +207,7 @@ static t2g_status function_namespace(t2g_render *r, const t2g_value *self,
 static t2g_status function_raise(t2g_render *r, const t2g_value *self,
                                  const t2g_value *argument, t2g_value *out)
 {
-    t2g_text text;
+    t2g_string text;
     (void)self, (void)out;
     T2G_TRY(t2g_print_text(r, &argument[0], &text));
     return t2g_fail(T2G_ERR_ARG, "%.*s", text.n > 500 ? 500 : (int)text.n,
@@ -218,7 +218,7 @@ static t2g_status function_strftime(t2g_render *r, const t2g_value *self,
                                     const t2g_value *argument, t2g_value *out)
 {
     char format[64], date[256];
-    t2g_text text;
+    t2g_string text;
     struct tm when;
     time_t now = (time_t)r->now;
     t2g_builder b = {.arena = &r->arena};
@@ -248,7 +248,7 @@ const t2g_callable *t2g_function_at(size_t i)
 
 /* --- calling ------------------------------------------------------------- */
 
-static t2g_status bind_named(const t2g_callable *c, t2g_text name,
+static t2g_status bind_named(const t2g_callable *c, t2g_string name,
                              const t2g_value *value, t2g_value *bound)
 {
     size_t i = 0;

@@ -64,26 +64,25 @@ static size_t map_code(uint32_t code, t2g_case to, uint32_t out[3])
     return found ? n : mapped_alone(code, out);
 }
 
-static uint32_t code_at(t2g_text a, size_t at)
+static bool is_ignored(uint32_t code)
 {
-    return utf8_decode((const unsigned char *)a.s + at);
+    return in_ranges(t2g_case_ignored, t2g_case_ignored_count, code);
 }
 
 /* Whether a cased character is next, those that do not count being passed. */
-static bool cased_behind(t2g_text a, size_t at)
+static bool cased_behind(const unsigned char *s, size_t n, size_t at)
 {
-    while (at < a.n && in_ranges(t2g_case_ignored, t2g_case_ignored_count,
-                                 code_at(a, at)))
-        at += utf8_length((unsigned char)a.s[at]);
-    return at < a.n && is_cased(code_at(a, at));
+    while (at < n && is_ignored(utf8_decode(s + at)))
+        at += utf8_length(s[at]);
+    return at < n && is_cased(utf8_decode(s + at));
 }
 
-static bool cased_before(t2g_text a, size_t at)
+static bool cased_before(const unsigned char *s, size_t at)
 {
     while (at > 0) {
-        at = utf8_before((const unsigned char *)a.s, at);
-        uint32_t code = code_at(a, at);
-        if (!in_ranges(t2g_case_ignored, t2g_case_ignored_count, code))
+        at = utf8_before(s, at);
+        uint32_t code = utf8_decode(s + at);
+        if (!is_ignored(code))
             return is_cased(code);
     }
     return false;
@@ -91,16 +90,30 @@ static bool cased_before(t2g_text a, size_t at)
 
 enum { CAPITAL_SIGMA = 0x3a3, FINAL_SIGMA = 0x3c2 };
 
-static t2g_status build_character(t2g_builder *b, t2g_text a, size_t at,
+size_t t2g_lower_at(const char *text, size_t n, size_t at, uint32_t out[3])
+{
+    const unsigned char *s = (const unsigned char *)text;
+    uint32_t code = utf8_decode(s + at);
+    size_t count = map_code(code, T2G_LOWER, out);
+    if (code == CAPITAL_SIGMA && cased_before(s, at) &&
+        !cased_behind(s, n, at + 2))
+        out[0] = FINAL_SIGMA;
+    return count;
+}
+
+static uint32_t code_at(t2g_string a, size_t at)
+{
+    return utf8_decode((const unsigned char *)a.s + at);
+}
+
+static t2g_status build_character(t2g_builder *b, t2g_string a, size_t at,
                                   t2g_case to)
 {
     char utf8[4];
-    uint32_t code = code_at(a, at), out[3];
-    size_t n = map_code(code, to, out);
+    uint32_t out[3];
+    size_t n = to == T2G_LOWER ? t2g_lower_at(a.s, a.n, at, out)
+                               : map_code(code_at(a, at), to, out);
     bool input = a.from_input && a.from_input[at];
-    if (code == CAPITAL_SIGMA && to == T2G_LOWER && cased_before(a, at) &&
-        !cased_behind(a, at + 2))
-        out[0] = FINAL_SIGMA;
     for (size_t i = 0; i < n; i++)
         T2G_TRY(t2g_build_bytes(b, utf8, utf8_encode(utf8, out[i]), input));
     return T2G_OK;
@@ -109,7 +122,7 @@ static t2g_status build_character(t2g_builder *b, t2g_text a, size_t at,
 /* --- texts --------------------------------------------------------------- */
 
 /* The first character one way, the others the other way. */
-static t2g_status build_cases(t2g_builder *b, t2g_text a, t2g_case first,
+static t2g_status build_cases(t2g_builder *b, t2g_string a, t2g_case first,
                               t2g_case others)
 {
     for (size_t i = 0; i < a.n; i += utf8_length((unsigned char)a.s[i]))
@@ -118,7 +131,7 @@ static t2g_status build_cases(t2g_builder *b, t2g_text a, t2g_case first,
 }
 
 /* In title(), what follows a cased character is lower case. */
-static t2g_status build_title(t2g_builder *b, t2g_text a)
+static t2g_status build_title(t2g_builder *b, t2g_string a)
 {
     bool inside = false;
     for (size_t i = 0; i < a.n; i += utf8_length((unsigned char)a.s[i])) {
@@ -128,12 +141,12 @@ static t2g_status build_title(t2g_builder *b, t2g_text a)
     return T2G_OK;
 }
 
-t2g_status t2g_text_case(t2g_builder *b, t2g_text a, t2g_case to)
+t2g_status t2g_text_case(t2g_builder *b, t2g_string a, t2g_case to)
 {
     return to == T2G_TITLE ? build_title(b, a) : build_cases(b, a, to, to);
 }
 
-t2g_status t2g_text_capitalize(t2g_builder *b, t2g_text a)
+t2g_status t2g_text_capitalize(t2g_builder *b, t2g_string a)
 {
     return build_cases(b, a, T2G_TITLE, T2G_LOWER);
 }
@@ -145,7 +158,7 @@ static bool separates_words(uint32_t code)
            code == '[' || code == '<';
 }
 
-t2g_status t2g_text_title_words(t2g_builder *b, t2g_text a)
+t2g_status t2g_text_title_words(t2g_builder *b, t2g_string a)
 {
     for (size_t begin = 0, end; begin < a.n; begin = end) {
         size_t first = utf8_length((unsigned char)a.s[begin]);

@@ -31,4 +31,9 @@ extern const size_t t2g_special_upper_count, t2g_special_lower_count,
 extern const t2g_code_range t2g_cased[], t2g_case_ignored[];
 extern const size_t t2g_cased_count, t2g_case_ignored_count;
 
+/* Lower case of the character at `at` of n bytes of UTF-8, as Python's str has
+ * it: up to three code points; their number. A capital sigma asks its
+ * neighbours. */
+size_t t2g_lower_at(const char *s, size_t n, size_t at, uint32_t out[3]);
+
 #endif

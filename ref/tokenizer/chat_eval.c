@@ -47,7 +47,7 @@ static t2g_status push_scope(t2g_render *r, t2g_scope *parent)
     return T2G_OK;
 }
 
-static t2g_variable *find_in(const t2g_scope *scope, t2g_text name)
+static t2g_variable *find_in(const t2g_scope *scope, t2g_string name)
 {
     for (size_t i = 0; i < scope->count; i++)
         if (t2g_text_same(scope->variable[i].name, name))
@@ -55,7 +55,7 @@ static t2g_variable *find_in(const t2g_scope *scope, t2g_text name)
     return NULL;
 }
 
-t2g_status t2g_scope_set(t2g_render *r, t2g_scope *scope, t2g_text name,
+t2g_status t2g_scope_set(t2g_render *r, t2g_scope *scope, t2g_string name,
                          const t2g_value *value)
 {
     t2g_variable *v = find_in(scope, name);
@@ -195,7 +195,7 @@ static t2g_status slice_text(t2g_render *r, const t2g_node *n,
                              const t2g_value *v, t2g_value *out)
 {
     int64_t bound[3];
-    t2g_text text = v->text;
+    t2g_string text = v->text;
     T2G_TRY(t2g_spend(r, text.n / 16));
     T2G_TRY(slice_bounds(r, n, (int64_t)t2g_text_characters(text), bound));
     if (bound[2] != 1)
@@ -335,13 +335,13 @@ static t2g_status repeat(t2g_render *r, const t2g_node *n, const t2g_value *v,
 }
 
 /* As markupsafe does it. */
-static t2g_status build_escaped(t2g_builder *b, t2g_text text)
+static t2g_status build_escaped(t2g_builder *b, t2g_string text)
 {
     static const char escaped[] = "&<>'\"";
     static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&#39;",
                                         "&#34;"};
     for (size_t i = 0; i < text.n; i++) {
-        t2g_text one = t2g_text_part(text, i, i + 1);
+        t2g_string one = t2g_text_part(text, i, i + 1);
         const char *at = memchr(escaped, text.s[i], sizeof escaped - 1);
         bool input = text.from_input && text.from_input[i];
         T2G_TRY(at ? t2g_build_bytes(b, names[at - escaped],
@@ -708,7 +708,7 @@ static t2g_status run_set_member(t2g_render *r, const t2g_node *n)
 }
 
 /* The text of a body instead of its output. */
-static t2g_status capture(t2g_render *r, const t2g_nodes *body, t2g_text *out)
+static t2g_status capture(t2g_render *r, const t2g_nodes *body, t2g_string *out)
 {
     t2g_builder b = {.arena = &r->arena}, *outer = r->out;
     r->out = &b;
@@ -794,7 +794,7 @@ static t2g_status run_body(t2g_render *r, const t2g_nodes *body)
 /* --- macros -------------------------------------------------------------- */
 
 static t2g_status bind_named(t2g_render *r, const t2g_node *macro,
-                             t2g_text name, const t2g_value *value)
+                             t2g_string name, const t2g_value *value)
 {
     for (size_t i = 0; i < macro->list.count; i++)
         if (t2g_text_same(macro->list.item[i]->text, name)) {
@@ -827,7 +827,7 @@ static t2g_status bind_defaults(t2g_render *r, const t2g_node *macro)
 {
     size_t plain = macro->list.count - macro->otherwise.count;
     for (size_t i = 0; i < macro->list.count; i++) {
-        t2g_text name = macro->list.item[i]->text;
+        t2g_string name = macro->list.item[i]->text;
         t2g_value v = {.kind = VALUE_UNDEFINED, .text = name};
         if (find_in(r->scope, name))
             continue;

@@ -17,7 +17,7 @@ static t2g_status wrong_argument(const t2g_value *v, const char *what,
 }
 
 t2g_status t2g_text_argument(const t2g_value *v, const char *what,
-                             t2g_text absent, t2g_text *out)
+                             t2g_string absent, t2g_string *out)
 {
     *out = v->kind == VALUE_STRING ? v->text : absent;
     if (v->kind == VALUE_STRING || v->kind == VALUE_ABSENT)
@@ -47,7 +47,7 @@ static t2g_status attribute_path(t2g_render *r, const t2g_value *v,
     for (size_t at = 0, end; at <= path->text.n; at = end + 1) {
         end = t2g_text_find(path->text, TEXT("."), at);
         end = end == T2G_NOWHERE ? path->text.n : end;
-        t2g_text part = t2g_text_part(path->text, at, end);
+        t2g_string part = t2g_text_part(path->text, at, end);
         t2g_value key = t2g_value_text(part), whole = *out;
         if (part.n && part.n < 10 && strspn(part.s, "0123456789") >= part.n)
             key = t2g_value_integer(strtol(part.s, NULL, 10));
@@ -58,12 +58,12 @@ static t2g_status attribute_path(t2g_render *r, const t2g_value *v,
 
 /* --- text ---------------------------------------------------------------- */
 
-typedef t2g_status case_fn(t2g_builder *b, t2g_text a);
+typedef t2g_status case_fn(t2g_builder *b, t2g_string a);
 
 static t2g_status change_case(t2g_render *r, const t2g_value *self,
                               case_fn *change, t2g_value *out)
 {
-    t2g_text text;
+    t2g_string text;
     t2g_builder b = {.arena = &r->arena};
     T2G_TRY(t2g_print_text(r, self, &text));
     T2G_TRY(t2g_spend(r, text.n));
@@ -72,12 +72,12 @@ static t2g_status change_case(t2g_render *r, const t2g_value *self,
     return T2G_OK;
 }
 
-static t2g_status upper_text(t2g_builder *b, t2g_text a)
+static t2g_status upper_text(t2g_builder *b, t2g_string a)
 {
     return t2g_text_case(b, a, T2G_UPPER);
 }
 
-static t2g_status lower_text(t2g_builder *b, t2g_text a)
+static t2g_status lower_text(t2g_builder *b, t2g_string a)
 {
     return t2g_text_case(b, a, T2G_LOWER);
 }
@@ -113,7 +113,7 @@ static t2g_status filter_capitalize(t2g_render *r, const t2g_value *self,
 static t2g_status filter_trim(t2g_render *r, const t2g_value *self,
                               const t2g_value *argument, t2g_value *out)
 {
-    t2g_text text, set;
+    t2g_string text, set;
     bool has_set = argument[0].kind == VALUE_STRING;
     T2G_TRY(t2g_print_text(r, self, &text));
     if (argument[0].kind != VALUE_NONE)
@@ -126,7 +126,7 @@ static t2g_status filter_trim(t2g_render *r, const t2g_value *self,
 static t2g_status filter_string(t2g_render *r, const t2g_value *self,
                                 const t2g_value *argument, t2g_value *out)
 {
-    t2g_text text;
+    t2g_string text;
     (void)argument;
     T2G_TRY(t2g_print_text(r, self, &text));
     *out = t2g_value_text(text);
@@ -149,7 +149,7 @@ static t2g_status filter_replace(t2g_render *r, const t2g_value *self,
 }
 
 static t2g_status indentation(t2g_render *r, const t2g_value *width,
-                              t2g_text *out)
+                              t2g_string *out)
 {
     int64_t spaces;
     t2g_builder b = {.arena = &r->arena};
@@ -167,7 +167,7 @@ static t2g_status indentation(t2g_render *r, const t2g_value *width,
 static t2g_status filter_indent(t2g_render *r, const t2g_value *self,
                                 const t2g_value *argument, t2g_value *out)
 {
-    t2g_text text, by;
+    t2g_string text, by;
     t2g_builder whole = {.arena = &r->arena}, b = {.arena = &r->arena};
     bool first = t2g_value_true(&argument[1]);
     bool blank = t2g_value_true(&argument[2]);
@@ -191,7 +191,7 @@ static t2g_status filter_indent(t2g_render *r, const t2g_value *self,
 /* --- numbers ------------------------------------------------------------- */
 
 /* Text as int() and float() take it: white space around, "_" is not ours. */
-static bool parse_number(t2g_text text, double *real, int64_t *integer,
+static bool parse_number(t2g_string text, double *real, int64_t *integer,
                          bool *is_integer)
 {
     char digits[64], *end;
@@ -397,7 +397,7 @@ static t2g_status filter_join(t2g_render *r, const t2g_value *self,
                               const t2g_value *argument, t2g_value *out)
 {
     const t2g_list *items;
-    t2g_text between = TEXT("");
+    t2g_string between = TEXT("");
     t2g_builder b = {.arena = &r->arena};
     if (argument[0].kind != VALUE_ABSENT)
         T2G_TRY(t2g_print_text(r, &argument[0], &between));
@@ -471,7 +471,7 @@ static t2g_status filter_sort(t2g_render *r, const t2g_value *self,
 static t2g_status filter_dictsort(t2g_render *r, const t2g_value *self,
                                   const t2g_value *argument, t2g_value *out)
 {
-    t2g_text by;
+    t2g_string by;
     t2g_value pairs;
     T2G_TRY(t2g_text_argument(&argument[1], "by", TEXT("key"), &by));
     if (self->kind != VALUE_DICT)
@@ -715,7 +715,7 @@ static const t2g_callable filters[] = {
     {"unique", filter_unique, NULL, 0, {"case_sensitive", "attribute"}},
     {"upper", filter_upper, NULL, 0, {0}}};
 
-const t2g_callable *t2g_filter_find(t2g_text name)
+const t2g_callable *t2g_filter_find(t2g_string name)
 {
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
         if (t2g_text_is(name, filters[i].name))

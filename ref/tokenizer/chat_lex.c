@@ -70,7 +70,7 @@ static t2g_status refuse_at(lexer *l, size_t position, const char *what)
 }
 
 static t2g_status add(lexer *l, t2g_token_kind kind, size_t position,
-                      t2g_text text, t2g_value value)
+                      t2g_string text, t2g_value value)
 {
     t2g_chat_tokens *t = l->out;
     if (t->count == t->capacity) {
@@ -92,9 +92,9 @@ static t2g_status add_plain(lexer *l, t2g_token_kind kind, size_t position)
 
 /* --- white space --------------------------------------------------------- */
 
-static t2g_text rest_of(const lexer *l, size_t from)
+static t2g_string rest_of(const lexer *l, size_t from)
 {
-    return (t2g_text){l->s + from, NULL, l->n - from};
+    return (t2g_string){l->s + from, NULL, l->n - from};
 }
 
 static size_t skip_space(const lexer *l, size_t at)
@@ -109,7 +109,7 @@ static bool looking_at(const lexer *l, size_t at, const char *word)
 }
 
 /* The text in front of a tag, as far as the tag leaves it. */
-static t2g_text strip_before_tag(const lexer *l, t2g_text text, char sign,
+static t2g_string strip_before_tag(const lexer *l, t2g_string text, char sign,
                                  bool is_print)
 {
     if (sign == '-')
@@ -119,13 +119,13 @@ static t2g_text strip_before_tag(const lexer *l, t2g_text text, char sign,
     size_t start = text.n;
     while (start > 0 && text.s[start - 1] != '\n')
         start--;
-    t2g_text line = t2g_text_part(text, start, text.n);
+    t2g_string line = t2g_text_part(text, start, text.n);
     bool blank = t2g_text_strip(line, NULL, T2G_STRIP_LEFT).n == 0;
     return blank && (start > 0 || l->line_starting)
                ? t2g_text_part(text, 0, start) : text;
 }
 
-static t2g_status add_data(lexer *l, size_t begin, t2g_text text)
+static t2g_status add_data(lexer *l, size_t begin, t2g_string text)
 {
     return text.n ? add(l, TOKEN_DATA, begin, text, (t2g_value){0}) : T2G_OK;
 }
@@ -173,7 +173,7 @@ static t2g_status name(lexer *l)
         l->at++;
     if (l->at < l->n && (l->s[l->at] & 0x80))
         return refuse_at(l, l->at, "a name with a character outside ASCII");
-    t2g_text text = {l->s + begin, NULL, l->at - begin};
+    t2g_string text = {l->s + begin, NULL, l->at - begin};
     return add(l, TOKEN_NAME, begin, text, (t2g_value){0});
 }
 
@@ -423,7 +423,7 @@ static t2g_status raw(lexer *l, size_t begin)
         size_t end = inside ? end_of_tag(l, inside, "%}") : 0;
         if (!end)
             continue;
-        t2g_text text = t2g_text_part(rest_of(l, from), 0, at - from);
+        t2g_string text = t2g_text_part(rest_of(l, from), 0, at - from);
         text = strip_before_tag(l, text, sign_at(l, at + 2), false);
         T2G_TRY(add_data(l, from, text));
         go_on_at(l, end);
@@ -445,7 +445,7 @@ static size_t next_tag(const lexer *l)
 static t2g_status text_and_tag(lexer *l)
 {
     size_t begin = l->at, tag = next_tag(l);
-    t2g_text text = t2g_text_part(rest_of(l, begin), 0, tag - begin);
+    t2g_string text = t2g_text_part(rest_of(l, begin), 0, tag - begin);
     if (tag == l->n) {
         l->at = l->n;
         return add_data(l, begin, text);

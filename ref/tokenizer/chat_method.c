@@ -8,7 +8,7 @@
 static t2g_status strip(const t2g_value *self, const t2g_value *argument,
                         unsigned sides, t2g_value *out)
 {
-    t2g_text set;
+    t2g_string set;
     bool has_set = argument[0].kind == VALUE_STRING;
     if (argument[0].kind != VALUE_NONE)
         T2G_TRY(t2g_text_argument(&argument[0], "chars", TEXT(""), &set));
@@ -38,14 +38,14 @@ static t2g_status str_rstrip(t2g_render *r, const t2g_value *self,
     return strip(self, argument, T2G_STRIP_RIGHT, out);
 }
 
-static t2g_status add_text(t2g_render *r, t2g_list *list, t2g_text text)
+static t2g_status add_text(t2g_render *r, t2g_list *list, t2g_string text)
 {
     t2g_value item = t2g_value_text(text);
     return t2g_list_add(r, list, &item);
 }
 
 /* Bytes of `a` up to white space. */
-static size_t word_length(t2g_text a)
+static size_t word_length(t2g_string a)
 {
     size_t n = 0;
     while (n < a.n && !t2g_is_space(utf8_decode((const unsigned char *)a.s +
@@ -54,7 +54,7 @@ static size_t word_length(t2g_text a)
     return n;
 }
 
-static t2g_status split_words(t2g_render *r, t2g_text a, int64_t limit,
+static t2g_status split_words(t2g_render *r, t2g_string a, int64_t limit,
                               t2g_list *out)
 {
     a = t2g_text_strip(a, NULL, T2G_STRIP_LEFT);
@@ -66,7 +66,7 @@ static t2g_status split_words(t2g_render *r, t2g_text a, int64_t limit,
     return a.n ? add_text(r, out, a) : T2G_OK;
 }
 
-static t2g_status split_at(t2g_render *r, t2g_text a, t2g_text separator,
+static t2g_status split_at(t2g_render *r, t2g_string a, t2g_string separator,
                            int64_t limit, t2g_list *out)
 {
     size_t from = 0, at;
@@ -84,7 +84,7 @@ static t2g_status str_split(t2g_render *r, const t2g_value *self,
                             const t2g_value *argument, t2g_value *out)
 {
     int64_t limit;
-    t2g_text separator;
+    t2g_string separator;
     T2G_TRY(t2g_list_new(r, VALUE_LIST, out));
     T2G_TRY(t2g_spend(r, self->text.n / 16));
     T2G_TRY(t2g_integer_argument(&argument[1], "maxsplit", -1, &limit));
@@ -107,7 +107,7 @@ static t2g_status str_rsplit(t2g_render *r, const t2g_value *self,
                              const t2g_value *argument, t2g_value *out)
 {
     int64_t limit;
-    t2g_text separator, rest = self->text;
+    t2g_string separator, rest = self->text;
     T2G_TRY(t2g_list_new(r, VALUE_LIST, out));
     T2G_TRY(t2g_integer_argument(&argument[1], "maxsplit", -1, &limit));
     if (limit < 0)
@@ -143,7 +143,7 @@ static t2g_status str_splitlines(t2g_render *r, const t2g_value *self,
 
 /* --- str: looking -------------------------------------------------------- */
 
-typedef bool match_fn(t2g_text a, t2g_text part);
+typedef bool match_fn(t2g_string a, t2g_string part);
 
 static t2g_status matches(const t2g_value *self, const t2g_value *part,
                           match_fn *match, t2g_value *out)
@@ -187,7 +187,7 @@ static t2g_status found_at(const t2g_value *self, size_t at, t2g_value *out)
 static t2g_status str_find(t2g_render *r, const t2g_value *self,
                            const t2g_value *argument, t2g_value *out)
 {
-    t2g_text part;
+    t2g_string part;
     T2G_TRY(t2g_text_argument(&argument[0], "sub", TEXT(""), &part));
     T2G_TRY(t2g_spend(r, self->text.n / 16));
     return found_at(self, t2g_text_find(self->text, part, 0), out);
@@ -196,7 +196,7 @@ static t2g_status str_find(t2g_render *r, const t2g_value *self,
 static t2g_status str_rfind(t2g_render *r, const t2g_value *self,
                             const t2g_value *argument, t2g_value *out)
 {
-    t2g_text part;
+    t2g_string part;
     T2G_TRY(t2g_text_argument(&argument[0], "sub", TEXT(""), &part));
     T2G_TRY(t2g_spend(r, self->text.n));
     return found_at(self, t2g_text_find_last(self->text, part, self->text.n),
@@ -226,7 +226,7 @@ static t2g_status str_rindex(t2g_render *r, const t2g_value *self,
 static t2g_status str_count(t2g_render *r, const t2g_value *self,
                             const t2g_value *argument, t2g_value *out)
 {
-    t2g_text part;
+    t2g_string part;
     int64_t count = 0;
     T2G_TRY(t2g_text_argument(&argument[0], "sub", TEXT(""), &part));
     T2G_TRY(t2g_spend(r, self->text.n));
@@ -278,7 +278,7 @@ static t2g_status str_join(t2g_render *r, const t2g_value *self,
     t2g_builder b = {.arena = &r->arena};
     T2G_TRY(t2g_walk(r, &argument[0], &items));
     for (size_t i = 0; i < items->count; i++) {
-        t2g_text text;
+        t2g_string text;
         if (i)
             T2G_TRY(t2g_build(&b, self->text));
         T2G_TRY(t2g_text_argument(&items->item[i], "an item", TEXT(""),
@@ -290,7 +290,7 @@ static t2g_status str_join(t2g_render *r, const t2g_value *self,
 }
 
 /* An empty `old` stands in front of each character and at the end. */
-static t2g_status insert_everywhere(t2g_builder *b, t2g_text a, t2g_text new,
+static t2g_status insert_everywhere(t2g_builder *b, t2g_string a, t2g_string new,
                                     int64_t limit)
 {
     for (size_t i = 0, n; i < a.n; i += n) {
@@ -304,8 +304,8 @@ static t2g_status insert_everywhere(t2g_builder *b, t2g_text a, t2g_text new,
     return limit != 0 ? t2g_build(b, new) : T2G_OK;
 }
 
-static t2g_status replace_text(t2g_builder *b, t2g_text a, t2g_text old,
-                               t2g_text new, int64_t limit)
+static t2g_status replace_text(t2g_builder *b, t2g_string a, t2g_string old,
+                               t2g_string new, int64_t limit)
 {
     size_t from = 0, at;
     while (limit-- != 0 && (at = t2g_text_find(a, old, from)) != T2G_NOWHERE) {
@@ -320,7 +320,7 @@ static t2g_status str_replace(t2g_render *r, const t2g_value *self,
                               const t2g_value *argument, t2g_value *out)
 {
     int64_t limit;
-    t2g_text old, new;
+    t2g_string old, new;
     t2g_builder b = {.arena = &r->arena};
     T2G_TRY(t2g_text_argument(&argument[0], "old", TEXT(""), &old));
     T2G_TRY(t2g_text_argument(&argument[1], "new", TEXT(""), &new));
@@ -335,7 +335,7 @@ static t2g_status str_replace(t2g_render *r, const t2g_value *self,
 static t2g_status str_removeprefix(t2g_render *r, const t2g_value *self,
                                    const t2g_value *argument, t2g_value *out)
 {
-    t2g_text part;
+    t2g_string part;
     (void)r;
     T2G_TRY(t2g_text_argument(&argument[0], "prefix", TEXT(""), &part));
     size_t begin = t2g_text_starts(self->text, part) ? part.n : 0;
@@ -346,7 +346,7 @@ static t2g_status str_removeprefix(t2g_render *r, const t2g_value *self,
 static t2g_status str_removesuffix(t2g_render *r, const t2g_value *self,
                                    const t2g_value *argument, t2g_value *out)
 {
-    t2g_text part;
+    t2g_string part;
     (void)r;
     T2G_TRY(t2g_text_argument(&argument[0], "suffix", TEXT(""), &part));
     size_t cut = t2g_text_ends(self->text, part) ? part.n : 0;
@@ -357,7 +357,7 @@ static t2g_status str_removesuffix(t2g_render *r, const t2g_value *self,
 /* --- str.format ---------------------------------------------------------- */
 
 /* The argument that a field names: "", "0", "name". */
-static t2g_status format_field(const t2g_arguments *a, t2g_text field,
+static t2g_status format_field(const t2g_arguments *a, t2g_string field,
                                size_t *automatic, const t2g_value **out)
 {
     size_t index = field.n ? 0 : (*automatic)++;
@@ -381,7 +381,7 @@ static t2g_status format_field(const t2g_arguments *a, t2g_text field,
 }
 
 /* What stands at the brace; *at moves behind it. */
-static t2g_status format_brace(t2g_render *r, t2g_builder *b, t2g_text format,
+static t2g_status format_brace(t2g_render *r, t2g_builder *b, t2g_string format,
                                const t2g_arguments *a, size_t *automatic,
                                size_t *at)
 {
@@ -404,7 +404,7 @@ static t2g_status str_format(t2g_render *r, const t2g_value *self,
                              const t2g_arguments *a, t2g_value *out)
 {
     size_t automatic = 0;
-    t2g_text format = self->text;
+    t2g_string format = self->text;
     t2g_builder b = {.arena = &r->arena};
     for (size_t at = 0, plain = 0; at < format.n; plain = at) {
         while (at < format.n && format.s[at] != '{' && format.s[at] != '}')
@@ -607,7 +607,7 @@ static void methods_of(const t2g_value *v, const t2g_callable **methods,
     }
 }
 
-bool t2g_method_find(const t2g_value *v, t2g_text name,
+bool t2g_method_find(const t2g_value *v, t2g_string name,
                      const t2g_callable **callable)
 {
     const char *const *refused;

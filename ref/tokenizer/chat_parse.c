@@ -102,7 +102,7 @@ static t2g_status expect(parser *p, t2g_token_kind kind)
     return skip(p, kind) ? T2G_OK : unexpected(p, t2g_token_spelling(kind));
 }
 
-static t2g_status expect_name(parser *p, t2g_text *name)
+static t2g_status expect_name(parser *p, t2g_string *name)
 {
     *name = p->token->text;
     return expect(p, TOKEN_NAME);
@@ -289,7 +289,7 @@ static t2g_status argument(parser *p, t2g_node *call)
     if (call->named && !named)
         return unexpected(p, "an argument with a name");
     if (named) {
-        t2g_text *names = t2g_arena_take(&p->template->arena, call->named + 1,
+        t2g_string *names = t2g_arena_take(&p->template->arena, call->named + 1,
                                          sizeof *names);
         if (!names)
             return T2G_ERR_MEMORY;

@@ -64,7 +64,7 @@ static t2g_status print_integer(t2g_builder *b, int64_t i)
 
 /* --- strings ------------------------------------------------------------- */
 
-static bool from_input_at(t2g_text text, size_t i)
+static bool from_input_at(t2g_string text, size_t i)
 {
     return text.from_input && text.from_input[i];
 }
@@ -84,7 +84,7 @@ static bool is_printable(uint32_t code)
 }
 
 /* One character of a repr, `quote` standing around it. */
-static t2g_status repr_character(t2g_builder *b, t2g_text c, char quote)
+static t2g_status repr_character(t2g_builder *b, t2g_string c, char quote)
 {
     uint32_t code = utf8_decode((const unsigned char *)c.s);
     bool input = from_input_at(c, 0);
@@ -99,7 +99,7 @@ static t2g_status repr_character(t2g_builder *b, t2g_text c, char quote)
     return t2g_build(b, c);
 }
 
-static t2g_status repr_string(t2g_builder *b, t2g_text text)
+static t2g_status repr_string(t2g_builder *b, t2g_string text)
 {
     bool single = text.n && memchr(text.s, '\'', text.n);
     bool both = single && memchr(text.s, '"', text.n);
@@ -121,7 +121,7 @@ static t2g_status json_escape_wide(t2g_builder *b, uint32_t code, bool input)
     return build_formatted(b, input, "\\u%04x", 0xdc00 + (code & 0x3ff));
 }
 
-static t2g_status json_character(t2g_builder *b, t2g_text c, bool ensure_ascii)
+static t2g_status json_character(t2g_builder *b, t2g_string c, bool ensure_ascii)
 {
     static const char from[] = "\"\\\n\r\t\f\b", to[] = "\"\\nrtfb";
     uint32_t code = utf8_decode((const unsigned char *)c.s);
@@ -134,7 +134,7 @@ static t2g_status json_character(t2g_builder *b, t2g_text c, bool ensure_ascii)
     return t2g_build(b, c);
 }
 
-static t2g_status print_json_string(t2g_builder *b, t2g_text text,
+static t2g_status print_json_string(t2g_builder *b, t2g_string text,
                                     bool ensure_ascii)
 {
     T2G_TRY(build_ascii(b, "\""));
@@ -230,7 +230,7 @@ t2g_status t2g_print(t2g_render *r, t2g_builder *b, const t2g_value *v)
     return repr(r, b, v);
 }
 
-t2g_status t2g_print_text(t2g_render *r, const t2g_value *v, t2g_text *out)
+t2g_status t2g_print_text(t2g_render *r, const t2g_value *v, t2g_string *out)
 {
     t2g_builder b = {.arena = &r->arena};
     *out = v->text;
@@ -270,7 +270,7 @@ static t2g_status json_separate(json_printer *p, size_t i)
 
 static t2g_status json_key(json_printer *p, const t2g_value *key)
 {
-    t2g_text text = key->text;
+    t2g_string text = key->text;
     t2g_builder b = {.arena = &p->render->arena};
     if (key->kind < VALUE_NONE || key->kind > VALUE_STRING)
         return t2g_fail(T2G_ERR_FORMAT, "%s as a key of JSON",

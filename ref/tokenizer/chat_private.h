@@ -38,35 +38,35 @@ void t2g_arena_free(t2g_arena *a);
 /* --- text ---------------------------------------------------------------- */
 
 /* UTF-8. from_input has a byte for each, 1 = of the input; NULL: none is. */
-typedef struct t2g_text {
+typedef struct t2g_string {
     const char *s;
     const unsigned char *from_input;
     size_t n;
-} t2g_text;
+} t2g_string;
 
-#define TEXT(literal) ((t2g_text){literal, NULL, sizeof literal - 1})
+#define TEXT(literal) ((t2g_string){literal, NULL, sizeof literal - 1})
 
 #define T2G_NOWHERE SIZE_MAX
 
-t2g_text t2g_text_of(const char *s);
-bool t2g_text_is(t2g_text a, const char *s);
-bool t2g_text_same(t2g_text a, t2g_text b);
-int t2g_text_compare(t2g_text a, t2g_text b);
+t2g_string t2g_text_of(const char *s);
+bool t2g_text_is(t2g_string a, const char *s);
+bool t2g_text_same(t2g_string a, t2g_string b);
+int t2g_text_compare(t2g_string a, t2g_string b);
 /* Bytes [begin, end). */
-t2g_text t2g_text_part(t2g_text a, size_t begin, size_t end);
-size_t t2g_text_characters(t2g_text a);
+t2g_string t2g_text_part(t2g_string a, size_t begin, size_t end);
+size_t t2g_text_characters(t2g_string a);
 /* Byte of the index-th character, n behind the last. */
-size_t t2g_text_byte(t2g_text a, size_t index);
+size_t t2g_text_byte(t2g_string a, size_t index);
 /* First place of needle at or behind `from`, or T2G_NOWHERE. */
-size_t t2g_text_find(t2g_text a, t2g_text needle, size_t from);
-size_t t2g_text_find_last(t2g_text a, t2g_text needle, size_t end);
-bool t2g_text_starts(t2g_text a, t2g_text prefix);
-bool t2g_text_ends(t2g_text a, t2g_text suffix);
+size_t t2g_text_find(t2g_string a, t2g_string needle, size_t from);
+size_t t2g_text_find_last(t2g_string a, t2g_string needle, size_t end);
+bool t2g_text_starts(t2g_string a, t2g_string prefix);
+bool t2g_text_ends(t2g_string a, t2g_string suffix);
 /* The end of the line at `at`, and where the next one begins. */
-size_t t2g_text_line(t2g_text a, size_t at, size_t *next);
+size_t t2g_text_line(t2g_string a, size_t at, size_t *next);
 enum { T2G_STRIP_LEFT = 1, T2G_STRIP_RIGHT = 2, T2G_STRIP_BOTH = 3 };
 /* Without characters of the set at the ends; NULL: white space of Python. */
-t2g_text t2g_text_strip(t2g_text a, const t2g_text *set, unsigned sides);
+t2g_string t2g_text_strip(t2g_string a, const t2g_string *set, unsigned sides);
 bool t2g_is_space(uint32_t code);
 
 /* Text that grows. */
@@ -77,19 +77,19 @@ typedef struct t2g_builder {
     size_t n, capacity;
 } t2g_builder;
 
-T2G_CHECK t2g_status t2g_build(t2g_builder *b, t2g_text text);
+T2G_CHECK t2g_status t2g_build(t2g_builder *b, t2g_string text);
 /* Bytes that are all out of the input, or none. */
 T2G_CHECK t2g_status t2g_build_bytes(t2g_builder *b, const char *s, size_t n,
                                      bool from_input);
-T2G_CHECK t2g_status t2g_build_repeated(t2g_builder *b, t2g_text text,
+T2G_CHECK t2g_status t2g_build_repeated(t2g_builder *b, t2g_string text,
                                         int64_t times);
-t2g_text t2g_built(const t2g_builder *b);
+t2g_string t2g_built(const t2g_builder *b);
 
 typedef enum { T2G_UPPER, T2G_LOWER, T2G_TITLE } t2g_case;
 /* str.upper, lower, title, capitalize of Python; the filter `title`. */
-T2G_CHECK t2g_status t2g_text_case(t2g_builder *b, t2g_text a, t2g_case to);
-T2G_CHECK t2g_status t2g_text_capitalize(t2g_builder *b, t2g_text a);
-T2G_CHECK t2g_status t2g_text_title_words(t2g_builder *b, t2g_text a);
+T2G_CHECK t2g_status t2g_text_case(t2g_builder *b, t2g_string a, t2g_case to);
+T2G_CHECK t2g_status t2g_text_capitalize(t2g_builder *b, t2g_string a);
+T2G_CHECK t2g_status t2g_text_title_words(t2g_builder *b, t2g_string a);
 
 /* --- values -------------------------------------------------------------- */
 
@@ -145,7 +145,7 @@ typedef struct t2g_macro {
 typedef struct t2g_method {
     const t2g_value *self;
     const t2g_callable *callable; /* NULL: Jinja's sandbox forbids it */
-    t2g_text name;
+    t2g_string name;
 } t2g_method;
 
 struct t2g_value {
@@ -156,7 +156,7 @@ struct t2g_value {
         bool boolean;
         int64_t integer;
         double real;
-        t2g_text text; /* a string; undefined: the name */
+        t2g_string text; /* a string; undefined: the name */
         t2g_list *list;
         t2g_dict *dict; /* dict, namespace */
         t2g_loop *loop;
@@ -168,7 +168,7 @@ struct t2g_value {
 
 t2g_value t2g_value_boolean(bool b);
 t2g_value t2g_value_integer(int64_t i);
-t2g_value t2g_value_text(t2g_text text);
+t2g_value t2g_value_text(t2g_string text);
 /* "str", "dict", ... */
 const char *t2g_value_type(const t2g_value *v);
 /* T2G_ERR_FORMAT with the message Jinja gives for an undefined value. */
@@ -215,11 +215,11 @@ T2G_CHECK t2g_status t2g_value_from_json(t2g_render *r, const json_t *json,
 T2G_CHECK t2g_status t2g_print(t2g_render *r, t2g_builder *b,
                                const t2g_value *v);
 T2G_CHECK t2g_status t2g_print_text(t2g_render *r, const t2g_value *v,
-                                    t2g_text *out);
+                                    t2g_string *out);
 
 typedef struct t2g_json_style {
     bool ensure_ascii, sort_keys, indented;
-    t2g_text indent, item_separator, key_separator;
+    t2g_string indent, item_separator, key_separator;
 } t2g_json_style;
 T2G_CHECK t2g_status t2g_print_json(t2g_render *r, t2g_builder *b,
                                     const t2g_value *v,
@@ -230,7 +230,7 @@ T2G_CHECK t2g_status t2g_print_json(t2g_render *r, t2g_builder *b,
 typedef struct t2g_arguments {
     t2g_value *value;
     size_t count;
-    t2g_text *name; /* [named]: of the last ones */
+    t2g_string *name; /* [named]: of the last ones */
     size_t named;   /* value has count + named */
 } t2g_arguments;
 
@@ -262,12 +262,12 @@ typedef struct t2g_test {
 } t2g_test;
 
 /* NULL: no such. */
-const t2g_callable *t2g_filter_find(t2g_text name);
-const t2g_test *t2g_test_find(t2g_text name);
+const t2g_callable *t2g_filter_find(t2g_string name);
+const t2g_test *t2g_test_find(t2g_string name);
 const t2g_callable *t2g_function_at(size_t i);
 /* True if Python's type of v has a method of that name; *callable = NULL where
  * we, or Jinja's sandbox, have none. */
-bool t2g_method_find(const t2g_value *v, t2g_text name,
+bool t2g_method_find(const t2g_value *v, t2g_string name,
                      const t2g_callable **callable);
 
 T2G_CHECK t2g_status t2g_call(t2g_render *r, const t2g_callable *c,
@@ -275,12 +275,12 @@ T2G_CHECK t2g_status t2g_call(t2g_render *r, const t2g_callable *c,
                               const t2g_arguments *arguments, t2g_value *out);
 /* a.name and a[key]. */
 T2G_CHECK t2g_status t2g_attribute(t2g_render *r, const t2g_value *v,
-                                   t2g_text name, t2g_value *out);
+                                   t2g_string name, t2g_value *out);
 T2G_CHECK t2g_status t2g_subscript(t2g_render *r, const t2g_value *v,
                                    const t2g_value *key, t2g_value *out);
 /* An argument as text, integer; the default if absent (or none). */
 T2G_CHECK t2g_status t2g_text_argument(const t2g_value *v, const char *what,
-                                       t2g_text absent, t2g_text *out);
+                                       t2g_string absent, t2g_string *out);
 T2G_CHECK t2g_status t2g_integer_argument(const t2g_value *v, const char *what,
                                           int64_t absent, int64_t *out);
 
@@ -336,12 +336,12 @@ typedef struct t2g_nodes {
 struct t2g_node {
     t2g_node_kind kind;
     t2g_place at;
-    t2g_text text;
+    t2g_string text;
     t2g_value value;
     int op; /* t2g_token_kind of operators */
     t2g_node *a, *b, *c;
     t2g_nodes list, body, otherwise;
-    t2g_text *argument_name; /* of the last `named` in list */
+    t2g_string *argument_name; /* of the last `named` in list */
     size_t named;
     const t2g_callable *filter; /* NULL: unknown, an error when it is used */
     const t2g_test *test;
@@ -366,7 +366,7 @@ typedef enum t2g_token_kind {
 typedef struct t2g_chat_token {
     t2g_token_kind kind;
     t2g_place at;
-    t2g_text text;   /* name, string, data */
+    t2g_string text;   /* name, string, data */
     t2g_value value; /* number */
 } t2g_chat_token;
 
@@ -397,7 +397,7 @@ t2g_status t2g_chat_fail(const t2g_chat_template *t, t2g_place at, t2g_status s,
 typedef enum { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE } t2g_flow;
 
 typedef struct t2g_variable {
-    t2g_text name;
+    t2g_string name;
     t2g_value value;
 } t2g_variable;
 
@@ -424,7 +424,7 @@ struct t2g_render {
 /* Counts work that grows with the data. T2G_ERR_UNSUPPORTED past the limit. */
 T2G_CHECK t2g_status t2g_spend(t2g_render *r, size_t steps);
 T2G_CHECK t2g_status t2g_scope_set(t2g_render *r, t2g_scope *scope,
-                                   t2g_text name, const t2g_value *value);
+                                   t2g_string name, const t2g_value *value);
 T2G_CHECK t2g_status t2g_chat_run(t2g_render *r);
 T2G_CHECK t2g_status t2g_call_macro(t2g_render *r, const t2g_macro *macro,
                                     const t2g_arguments *arguments,

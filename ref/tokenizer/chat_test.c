@@ -141,7 +141,7 @@ static const t2g_test tests[] = {
     {"even", test_even, 0},             {"odd", test_odd, 0},
     {"divisibleby", test_divisible, 1}};
 
-const t2g_test *t2g_test_find(t2g_text name)
+const t2g_test *t2g_test_find(t2g_string name)
 {
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         if (t2g_text_is(name, tests[i].name))

@@ -71,34 +71,34 @@ void t2g_arena_free(t2g_arena *a)
 
 /* --- comparing and cutting ----------------------------------------------- */
 
-t2g_text t2g_text_of(const char *s)
+t2g_string t2g_text_of(const char *s)
 {
-    return (t2g_text){s, NULL, strlen(s)};
+    return (t2g_string){s, NULL, strlen(s)};
 }
 
-bool t2g_text_is(t2g_text a, const char *s)
+bool t2g_text_is(t2g_string a, const char *s)
 {
     return t2g_text_same(a, t2g_text_of(s));
 }
 
-bool t2g_text_same(t2g_text a, t2g_text b)
+bool t2g_text_same(t2g_string a, t2g_string b)
 {
     return a.n == b.n && (!a.n || !memcmp(a.s, b.s, a.n));
 }
 
 /* The order of bytes of UTF-8 is that of the code points. */
-int t2g_text_compare(t2g_text a, t2g_text b)
+int t2g_text_compare(t2g_string a, t2g_string b)
 {
     size_t n = a.n < b.n ? a.n : b.n;
     int order = n ? memcmp(a.s, b.s, n) : 0;
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
-t2g_text t2g_text_part(t2g_text a, size_t begin, size_t end)
+t2g_string t2g_text_part(t2g_string a, size_t begin, size_t end)
 {
     if (!a.n)
         return a;
-    return (t2g_text){a.s + begin, a.from_input ? a.from_input + begin : NULL,
+    return (t2g_string){a.s + begin, a.from_input ? a.from_input + begin : NULL,
                       end - begin};
 }
 
@@ -107,7 +107,7 @@ static bool starts_character(char c)
     return (c & 0xc0) != 0x80;
 }
 
-size_t t2g_text_characters(t2g_text a)
+size_t t2g_text_characters(t2g_string a)
 {
     size_t count = 0;
     for (size_t i = 0; i < a.n; i++)
@@ -115,7 +115,7 @@ size_t t2g_text_characters(t2g_text a)
     return count;
 }
 
-size_t t2g_text_byte(t2g_text a, size_t index)
+size_t t2g_text_byte(t2g_string a, size_t index)
 {
     size_t i = 0;
     for (; i < a.n; i++)
@@ -124,7 +124,7 @@ size_t t2g_text_byte(t2g_text a, size_t index)
     return i;
 }
 
-size_t t2g_text_find(t2g_text a, t2g_text needle, size_t from)
+size_t t2g_text_find(t2g_string a, t2g_string needle, size_t from)
 {
     if (from > a.n || needle.n > a.n - from)
         return T2G_NOWHERE;
@@ -134,7 +134,7 @@ size_t t2g_text_find(t2g_text a, t2g_text needle, size_t from)
     return found ? (size_t)(found - a.s) : T2G_NOWHERE;
 }
 
-size_t t2g_text_find_last(t2g_text a, t2g_text needle, size_t end)
+size_t t2g_text_find_last(t2g_string a, t2g_string needle, size_t end)
 {
     size_t last = T2G_NOWHERE, at = t2g_text_find(a, needle, 0);
     while (at != T2G_NOWHERE && at + needle.n <= end) {
@@ -144,13 +144,13 @@ size_t t2g_text_find_last(t2g_text a, t2g_text needle, size_t end)
     return last;
 }
 
-bool t2g_text_starts(t2g_text a, t2g_text prefix)
+bool t2g_text_starts(t2g_string a, t2g_string prefix)
 {
     return a.n >= prefix.n && t2g_text_same(t2g_text_part(a, 0, prefix.n),
                                             prefix);
 }
 
-bool t2g_text_ends(t2g_text a, t2g_text suffix)
+bool t2g_text_ends(t2g_string a, t2g_string suffix)
 {
     return a.n >= suffix.n &&
            t2g_text_same(t2g_text_part(a, a.n - suffix.n, a.n), suffix);
@@ -165,7 +165,7 @@ static bool ends_line(uint32_t c)
            c == 0x2028 || c == 0x2029;
 }
 
-size_t t2g_text_line(t2g_text a, size_t at, size_t *next)
+size_t t2g_text_line(t2g_string a, size_t at, size_t *next)
 {
     size_t n = 0;
     for (; at < a.n; at += n) {
@@ -187,16 +187,16 @@ bool t2g_is_space(uint32_t code)
            (unicode_class(code) & CLASS_SPACE) != 0;
 }
 
-static bool is_stripped(t2g_text a, size_t at, const t2g_text *set)
+static bool is_stripped(t2g_string a, size_t at, const t2g_string *set)
 {
     const unsigned char *s = (const unsigned char *)a.s + at;
     if (!set)
         return t2g_is_space(utf8_decode(s));
-    t2g_text character = {a.s + at, NULL, utf8_length(s[0])};
+    t2g_string character = {a.s + at, NULL, utf8_length(s[0])};
     return t2g_text_find(*set, character, 0) != T2G_NOWHERE;
 }
 
-t2g_text t2g_text_strip(t2g_text a, const t2g_text *set, unsigned sides)
+t2g_string t2g_text_strip(t2g_string a, const t2g_string *set, unsigned sides)
 {
     size_t begin = 0, end = a.n;
     if (sides & T2G_STRIP_LEFT)
@@ -232,7 +232,7 @@ static t2g_status make_room(t2g_builder *b, size_t n)
     return T2G_OK;
 }
 
-t2g_status t2g_build(t2g_builder *b, t2g_text text)
+t2g_status t2g_build(t2g_builder *b, t2g_string text)
 {
     T2G_TRY(make_room(b, text.n));
     if (!text.n)
@@ -249,13 +249,13 @@ t2g_status t2g_build(t2g_builder *b, t2g_text text)
 t2g_status t2g_build_bytes(t2g_builder *b, const char *s, size_t n,
                            bool from_input)
 {
-    T2G_TRY(t2g_build(b, (t2g_text){s, NULL, n}));
+    T2G_TRY(t2g_build(b, (t2g_string){s, NULL, n}));
     if (n)
         memset(b->from_input + b->n - n, from_input, n);
     return T2G_OK;
 }
 
-t2g_status t2g_build_repeated(t2g_builder *b, t2g_text text, int64_t times)
+t2g_status t2g_build_repeated(t2g_builder *b, t2g_string text, int64_t times)
 {
     if (times <= 0 || !text.n)
         return T2G_OK;
@@ -267,7 +267,7 @@ t2g_status t2g_build_repeated(t2g_builder *b, t2g_text text, int64_t times)
     return T2G_OK;
 }
 
-t2g_text t2g_built(const t2g_builder *b)
+t2g_string t2g_built(const t2g_builder *b)
 {
-    return (t2g_text){b->n ? b->s : "", b->from_input, b->n};
+    return (t2g_string){b->n ? b->s : "", b->from_input, b->n};
 }

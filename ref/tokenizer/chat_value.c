@@ -17,7 +17,7 @@ t2g_value t2g_value_integer(int64_t i)
     return (t2g_value){.kind = VALUE_INTEGER, .integer = i};
 }
 
-t2g_value t2g_value_text(t2g_text text)
+t2g_value t2g_value_text(t2g_string text)
 {
     return (t2g_value){.kind = VALUE_STRING, .text = text};
 }
@@ -281,7 +281,7 @@ t2g_status t2g_list_add(t2g_render *r, t2g_list *list, const t2g_value *item)
     return T2G_OK;
 }
 
-static t2g_status characters(t2g_render *r, t2g_text text, t2g_list *items)
+static t2g_status characters(t2g_render *r, t2g_string text, t2g_list *items)
 {
     for (size_t i = 0, n; i < text.n; i += n) {
         n = utf8_length((unsigned char)text.s[i]);
