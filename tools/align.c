@@ -122,7 +122,8 @@ static t2g_status write_audit(const aligning *a, const judged *j)
     json_t *lines = json_array(), *line;
     size_t i;
     t2g_status s = t2g_align_audit(&j->rewards, &j->critique, j->response,
-                                   json_object_get(j->record, "id"), lines);
+                                   &a->rules, json_object_get(j->record, "id"),
+                                   lines);
     if (s == T2G_OK)
         json_array_foreach(lines, i, line)
             t2g_writer_json(a->audit, line);

@@ -73,7 +73,7 @@ static t2g_status write_audit(run_state *r, const t2g_alignment *a,
     json_t *lines = json_array(), *line, *id = json_integer((json_int_t)sample);
     size_t i;
     t2g_status s = lines && id ? t2g_align_audit(a, &j->critique, j->response,
-                                                 id, lines)
+                                                 NULL, id, lines)
                                : T2G_ERR_MEMORY;
     if (s == T2G_OK)
         json_array_foreach(lines, i, line) {

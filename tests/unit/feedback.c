@@ -283,7 +283,7 @@ static void audit_rebuilds_delta(void **state)
     size_t i;
     assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
                                NULL), T2G_OK);
-    assert_int_equal(t2g_align_audit(&a, &c, text, id, lines), T2G_OK);
+    assert_int_equal(t2g_align_audit(&a, &c, text, NULL, id, lines), T2G_OK);
     assert_int_equal(json_array_size(lines), a.count + 1);
     json_array_foreach(lines, i, line) {
         json_int_t first = 0, last = 0;
