@@ -467,11 +467,21 @@ void verify_official_mask(verifier *v, const char *path, const json_t *one)
 
 /* --- spans ---------------------------------------------------------------- */
 
-/* Expected place of a span that was matched, or NULL. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Expected place of a span that was matched, or NULL. They are listed without
+ * white space at the ends. */
 static const json_t *matched(const json_t *expect, t2g_string span)
 {
     const json_t *list = json_object_get(expect, "matched"), *one;
     size_t i;
+    while (span.n && is_blank(*span.data))
+        span.data++, span.n--;
+    while (span.n && is_blank(span.data[span.n - 1]))
+        span.n--;
     json_array_foreach(list, i, one) {
         t2g_string s = member(one, "span");
         if (s.n == span.n && memcmp(s.data, span.data, s.n) == 0)

@@ -463,14 +463,11 @@ static t2g_status place_one(job *j, size_t i, t2g_string span, double score)
 {
     t2g_official_place at = nowhere;
     T2G_TRY(t2g_codes_decode(&j->span[i], span.data, span.n));
-    t2g_part p = all(&j->span[i]);
-    if (j->task == T2G_TASK_QA) {
+    t2g_part p = t2g_part_strip(all(&j->span[i]));
+    if (j->task == T2G_TASK_QA && p.n)
         T2G_TRY(place_qa(&at, all(&j->text), p));
-    } else {
-        p = t2g_part_strip(p);
-        if (p.n >= 2)
-            T2G_TRY(place_code(&at, all(&j->text), p));
-    }
+    else if (j->task == T2G_TASK_CODE && p.n >= 2)
+        T2G_TRY(place_code(&at, all(&j->text), p));
     if (j->place)
         j->place[i] = at;
     marked m = {p, at, score};
