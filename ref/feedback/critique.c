@@ -107,11 +107,13 @@ static bool complain(complaint *why, const char *key, const char *what)
     return false;
 }
 
-/* An optional byte offset. */
-static bool offset(const json_t *o, const char *key, size_t *out,
-                   complaint *why)
+/* An optional byte offset, by either of its names. */
+static bool offset(const json_t *o, const char *key, const char *other,
+                   size_t *out, complaint *why)
 {
     const json_t *v = json_object_get(o, key);
+    if (!v)
+        v = json_object_get(o, other);
     *out = T2G_NO_OFFSET;
     if (!v || json_is_null(v))
         return true;
@@ -121,16 +123,22 @@ static bool offset(const json_t *o, const char *key, size_t *out,
     return true;
 }
 
-/* Scores outside [-1, 1] are clamped, others than numbers rejected. */
+/* Scores outside [-1, 1] are clamped, others than numbers and labels
+ * rejected. */
 static void take_score(t2g_span *s, const json_t *v)
 {
+    double x = json_number_value(v);
     if (!v || json_is_null(v))
         return;
-    if (!json_is_number(v) || !isfinite(json_number_value(v))) {
+    bool known = json_is_number(v) ||
+                 (json_is_string(v) &&
+                  t2g_label_score(json_string_value(v), json_string_length(v),
+                                  &x));
+    if (!known || !isfinite(x)) {
         s->rejected = "rejected_score";
         return;
     }
-    double x = json_number_value(v), y = fmin(fmax(x, -1), 1);
+    double y = fmin(fmax(x, -1), 1);
     s->clamped = x != y;
     s->score = y;
     s->label = t2g_label_of(y);
@@ -162,8 +170,9 @@ static t2g_status add_item(t2g_critique *c, const json_t *item, double score,
     if (!json_is_object(item))
         return T2G_OK;
     t2g_span *s = &c->span[c->count - 1];
-    *ok = offset(item, "start", &s->start, why) &&
-          offset(item, "end", &s->end, why);
+    *ok = offset(item, "start", "byte_start", &s->start, why) &&
+          offset(item, "end", "byte_end", &s->end, why);
+    take_score(s, json_object_get(item, "label"));
     take_score(s, json_object_get(item, "score"));
     return take_note(s, item);
 }
@@ -183,6 +192,38 @@ static t2g_status add_list(t2g_critique *c, const json_t *root,
     }
     for (size_t i = 0; *ok && i < json_array_size(list); i++)
         T2G_TRY(add_item(c, json_array_get(list, i), score, key, ok, why));
+    return T2G_OK;
+}
+
+/* A list of [word, score], as "words" or "word_score_list". */
+static t2g_status add_words(t2g_critique *c, const json_t *root, bool *ok,
+                            complaint *why)
+{
+    const char *key = json_object_get(root, "words") ? "words"
+                                                     : "word_score_list";
+    const json_t *list = json_object_get(root, key), *item;
+    size_t i;
+    if (!*ok || !list || json_is_null(list))
+        return T2G_OK;
+    *ok = json_is_array(list) || complain(why, key, "is not a list");
+    json_array_foreach(list, i, item) {
+        const json_t *word = json_array_get(item, 0);
+        *ok = *ok && ((json_array_size(item) == 2 && json_is_string(word)) ||
+                      complain(why, key, "holds an item that is no [word, "
+                                         "score]"));
+        if (!*ok)
+            return T2G_OK;
+        T2G_TRY(t2g_critique_add(c, json_string_value(word),
+                                 json_string_length(word), 0,
+                                 "word_score_list"));
+        t2g_span *s = &c->span[c->count - 1];
+        s->word = true;
+        s->rejected = "rejected_score";
+        if (!json_is_null(json_array_get(item, 1))) {
+            s->rejected = NULL;
+            take_score(s, json_array_get(item, 1));
+        }
+    }
     return T2G_OK;
 }
 
@@ -267,6 +308,12 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
         s = add_list(out, record, "good_spans", 1, false, &ok, &why);
     if (s == T2G_OK)
         s = add_list(out, record, "poor_spans", -1, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "wrong_code", -1, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "improvement_code", 0, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_words(out, record, &ok, &why);
     if (s == T2G_OK && !ok)
         s = t2g_fail(T2G_ERR_FORMAT, "%s", why.text);
     if (s != T2G_OK)
@@ -297,25 +344,38 @@ static json_t *span_json(const t2g_span *s)
     return o;
 }
 
-/* Sets the words and both lists of an object. Plain lists hold the quotes
+/* Appends a span to the list that it belongs to. Plain lists hold the quotes
  * alone, and no neutral span: neither list would mean it. */
+static bool append_span(json_t *const list[3], const t2g_span *s, bool plain)
+{
+    if (s->word)
+        return json_array_append_new(list[2], json_pack(
+                   "[o, f]", t2g_json_text(s->text, s->length), s->score)) ==
+               0;
+    if (plain && s->score == 0)
+        return true;
+    return json_array_append_new(list[s->score <= 0],
+                                 plain ? t2g_json_text(s->text, s->length)
+                                       : span_json(s)) == 0;
+}
+
+/* Sets the words and the lists of an object; that of words only if there are
+ * any. */
 static t2g_status add_answer(json_t *o, const char *words_key,
                              const t2g_critique *c, bool plain)
 {
-    json_t *list[2] = {json_array(), json_array()};
+    json_t *list[3] = {json_array(), json_array(), json_array()};
     bool ok = json_object_set_new(o, words_key,
                                   t2g_json_text(c->text ? c->text : "",
                                                 c->text_length)) == 0;
-    for (size_t i = 0; i < c->count; i++) {
-        const t2g_span *s = &c->span[i];
-        if (plain && s->score == 0)
-            continue;
-        ok &= json_array_append_new(list[s->score <= 0],
-                                    plain ? t2g_json_text(s->text, s->length)
-                                          : span_json(s)) == 0;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->span[i].rejected)
+            ok &= append_span(list, &c->span[i], plain);
     ok &= json_object_set_new(o, "good_spans", list[0]) == 0;
     ok &= json_object_set_new(o, "poor_spans", list[1]) == 0;
+    if (json_array_size(list[2]))
+        ok &= json_object_set(o, "word_score_list", list[2]) == 0;
+    json_decref(list[2]);
     return ok ? T2G_OK
               : t2g_fail(T2G_ERR_MEMORY, "no memory for a critique as JSON");
 }

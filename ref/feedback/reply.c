@@ -479,12 +479,16 @@ static bool is_pair(const t2g_loose *v)
            v->item[0].kind == LOOSE_STRING && score_of(&v->item[1], &ignored);
 }
 
+/* Pairs and nothing else, but for an unfinished last one. */
 static bool is_pairs(const t2g_loose *v)
 {
-    for (size_t i = 0; i < v->count; i++)
+    size_t pairs = 0;
+    for (size_t i = 0; i < v->count; i++) {
         if (!is_pair(&v->item[i]) && !v->item[i].cut)
             return false;
-    return v->kind == LOOSE_ARRAY && v->count > 0;
+        pairs += !v->item[i].cut;
+    }
+    return v->kind == LOOSE_ARRAY && pairs > 0;
 }
 
 static t2g_status keep_words(search *s, const t2g_loose *pairs,

@@ -123,12 +123,13 @@ static unsigned move_at(const table *t, size_t i, size_t j)
     return t->move[cell / 4] >> 2 * (cell % 4) & 3;
 }
 
+/* Of cell (i, j), which pairs words i - 1 and j - 1. */
 static int64_t pair_score(const table *t, size_t i, size_t j)
 {
-    if (!equal(t->listed, i, t->response, j))
+    if (!equal(t->listed, i - 1, t->response, j - 1))
         return MISSING;
-    bool adjacent = i > 0 && j > 0 && equal(t->listed, i - 1, t->response,
-                                            j - 1);
+    bool adjacent = i > 1 && j > 1 && move_at(t, i - 1, j - 1) == PAIR &&
+                    equal(t->listed, i - 2, t->response, j - 2);
     return EQUAL + (adjacent ? ADJACENT : 0);
 }
 
@@ -137,7 +138,7 @@ static void fill_row(table *t, size_t i)
     t->row[0] = MISSING * (int64_t)i;
     set_move(t, i, 0, LISTED);
     for (size_t j = 1; j <= t->response->count; j++) {
-        int64_t best = t->above[j - 1] + pair_score(t, i - 1, j - 1);
+        int64_t best = t->above[j - 1] + pair_score(t, i, j);
         unsigned move = PAIR;
         if (t->above[j] + MISSING > best) {
             best = t->above[j] + MISSING;

@@ -276,7 +276,7 @@ static void audit_rebuilds_delta(void **state)
     t2g_critique c = parsed(
         "{\"textual_feedback\": \"\", \"good_spans\": [\"on SUNDAY\", \"at "
         "seven\"], \"poor_spans\": [\"at noon\", {\"text\": \"Come\", "
-        "\"score\": \"bad\"}]}");
+        "\"score\": \"odd\"}]}");
     t2g_alignment a;
     json_t *lines = json_array(), *id = json_string("r1"), *line;
     double sum[TOKENS] = {0};
