@@ -15,7 +15,7 @@ enum { MOST_OCCURRENCES = 4096 }; /* that one span may be divided among */
 /* A span on its way to its places. */
 typedef struct quest {
     t2g_places places;
-    t2g_folded key; /* its text, folded */
+    t2g_folded key; /* its text, folded, if any place is given */
     bool given;     /* the critic told where, and it fits */
     size_t rivals;  /* spans that claim the same places, itself included */
     size_t before;  /* of these, listed before it */
@@ -261,7 +261,6 @@ static t2g_status seek(aligner *a, t2g_haystack *h, size_t k)
     if (s->word)
         return T2G_OK;
     q->given = given(s, a->text, a->n);
-    T2G_TRY(t2g_fold(&q->key, s->text, s->length));
     return s->rejected ? T2G_OK : t2g_find(h, s->text, s->length, &q->places);
 }
 
@@ -350,17 +349,26 @@ static bool any_given(const entry *e, size_t count)
     return false;
 }
 
-/* Who claims what, by sorting: equal texts stand together, then equal
- * places. */
-static void settle_claims(aligner *a, entry *e)
+/* Given places among spans of equal text, which sorting brings together. */
+static t2g_status settle_given(aligner *a, entry *e)
 {
     size_t count = a->critique->count;
+    for (size_t k = 0; k < count; k++)
+        T2G_TRY(t2g_fold(&a->quest[k].key, a->critique->span[k].text,
+                         a->critique->span[k].length));
     qsort(e, count, sizeof *e, by_key);
     for (size_t i = 0, end; i < count; i = end) {
         end = group_end(e, count, i, compare_keys);
         if (any_given(e + i, end - i))
             leave_out_given(a, e + i, end - i);
     }
+    return T2G_OK;
+}
+
+/* Who claims the same places, likewise. */
+static void settle_rivals(aligner *a, entry *e)
+{
+    size_t count = a->critique->count;
     qsort(e, count, sizeof *e, by_places);
     for (size_t i = 0, end; i < count; i = end) {
         end = group_end(e, count, i, compare_places);
@@ -382,8 +390,10 @@ static t2g_status find_all(aligner *a)
         s = seek(a, &h, k);
         e[k] = (entry){&a->quest[k], k};
     }
+    if (s == T2G_OK && any_given(e, count))
+        s = settle_given(a, e);
     if (s == T2G_OK && count)
-        settle_claims(a, e);
+        settle_rivals(a, e);
     if (s == T2G_OK)
         s = t2g_match_words(a->word, a->critique, a->text, a->n,
                             &a->too_many_words);

@@ -373,20 +373,20 @@ t2g_status t2g_haystack_make(t2g_haystack *h, const char *text, size_t n)
 {
     *h = (t2g_haystack){.text = text, .n = n,
                         .byte = t2g_calloc(n, sizeof *h->byte)};
-    t2g_status s = h->byte ? t2g_fold(&h->folded, text, n) : T2G_ERR_MEMORY;
-    if (s == T2G_OK)
-        s = t2g_fold_skeleton(&h->skeleton, &h->folded);
-    if (s == T2G_OK) {
-        h->distance = t2g_calloc(h->folded.size, sizeof *h->distance);
-        s = h->distance ? T2G_OK : T2G_ERR_MEMORY;
-    }
-    if (s != T2G_OK) {
-        t2g_haystack_free(h);
-        return s;
-    }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; h->byte && i < n; i++)
         h->byte[i] = (unsigned char)text[i];
-    return T2G_OK;
+    return h->byte ? T2G_OK : T2G_ERR_MEMORY;
+}
+
+static t2g_status prepare(t2g_haystack *h)
+{
+    if (h->ready)
+        return T2G_OK;
+    T2G_TRY(t2g_fold(&h->folded, h->text, h->n));
+    T2G_TRY(t2g_fold_skeleton(&h->skeleton, &h->folded));
+    h->distance = t2g_calloc(h->folded.size, sizeof *h->distance);
+    h->ready = h->distance != NULL;
+    return h->ready ? T2G_OK : T2G_ERR_MEMORY;
 }
 
 void t2g_haystack_free(t2g_haystack *h)
@@ -425,11 +425,12 @@ static t2g_status find_damaged(t2g_places *out, const t2g_haystack *h,
     return T2G_OK;
 }
 
-static t2g_status find_changed(t2g_places *out, const t2g_haystack *h,
+static t2g_status find_changed(t2g_places *out, t2g_haystack *h,
                                const char *quote, size_t n,
                                const t2g_folded *pattern)
 {
     t2g_folded clean;
+    T2G_TRY(prepare(h));
     T2G_TRY(find_folded(out, h, pattern));
     if (settled(out, "folded"))
         return T2G_OK;

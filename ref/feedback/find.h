@@ -17,11 +17,12 @@ typedef struct t2g_places {
     size_t distance, length; /* edits, and characters they were counted in */
 } t2g_places;
 
-/* A response prepared for many searches. */
+/* A response prepared for many searches; folded when a quote first needs it. */
 typedef struct t2g_haystack {
     const char *text;
     size_t n;
     uint32_t *byte; /* [n]: the bytes, as wide as characters */
+    bool ready; /* of the following: */
     t2g_folded folded, skeleton;
     uint32_t *distance; /* [folded.size], scratch */
 } t2g_haystack;
