@@ -489,6 +489,7 @@ static t2g_status read_member(t2g_loose_reader *r, t2g_loose *out)
     if (s == T2G_OK)
         s = add(out, &value);
     t2g_loose_free(&key);
+    t2g_loose_free(&value);
     return s;
 }
 

@@ -8,7 +8,7 @@ enum { PAIR, LISTED, RESPONSE }; /* how a cell was reached; 2 bits */
 
 /* Words by what their letters and digits fold to. */
 typedef struct word_list {
-    t2g_range *at;    /* bytes of the text, or [i] of the listed words */
+    t2g_range *at;    /* bytes of the text; of a listed word, its index */
     t2g_folded *key;
     uint64_t *hash;
     size_t count, capacity;
@@ -107,6 +107,8 @@ static bool equal(const word_list *a, size_t i, const word_list *b, size_t j)
 /* The table of moves, four cells a byte. */
 typedef struct table {
     const word_list *listed, *response;
+    const t2g_critique *critique;
+    const char *text; /* the response */
     uint8_t *move;
     int64_t *above, *row; /* scores [response->count + 1] */
 } table;
@@ -153,6 +155,20 @@ static void fill_row(table *t, size_t i)
     }
 }
 
+/* The bytes of word j that listed word i means: all of it if it is listed as it
+ * is, else without the signs at its ends. */
+static t2g_range range_of(const table *t, size_t i, size_t j)
+{
+    const t2g_span *s = &t->critique->span[t->listed->at[i].begin];
+    const t2g_folded *key = &t->response->key[j];
+    t2g_range r = t->response->at[j];
+    if (r.end - r.begin == s->length &&
+        memcmp(t->text + r.begin, s->text, s->length) == 0)
+        return r;
+    return (t2g_range){r.begin + key->begin[0],
+                       r.begin + key->end[key->size - 1]};
+}
+
 /* Back from the best end; words of the response behind it cost nothing. */
 static void trace(const table *t, t2g_word_place *out)
 {
@@ -164,7 +180,7 @@ static void trace(const table *t, t2g_word_place *out)
         unsigned move = move_at(t, i, j);
         if (move == PAIR && equal(t->listed, i - 1, t->response, j - 1))
             out[t->listed->at[i - 1].begin] =
-                (t2g_word_place){j - 1, t->response->at[j - 1]};
+                (t2g_word_place){j - 1, range_of(t, i - 1, j - 1)};
         i -= move != RESPONSE;
         j -= move != LISTED;
     }
@@ -195,7 +211,8 @@ t2g_status t2g_match_words(t2g_word_place *out, const t2g_critique *critique,
                            const char *response, size_t n, bool *too_many)
 {
     word_list listed = {0}, words = {0};
-    table t = {.listed = &listed, .response = &words};
+    table t = {.listed = &listed, .response = &words,
+               .critique = critique, .text = response};
     for (size_t k = 0; k < critique->count; k++)
         out[k].word = SIZE_MAX;
     *too_many = false;

@@ -476,7 +476,12 @@ def match_words(response, listed):
     while i:
         how = move[i][j]
         if how == "pair" and same(i, j):
-            found[i - 1] = words[j - 1]
+            begin, end = words[j - 1]
+            if response[begin:end] != listed[i - 1]:
+                known = [k for k in range(begin, end) if is_word(response[k])]
+                begin, end = ((known[0], known[-1] + 1) if known
+                              else (begin, end))
+            found[i - 1] = (begin, end)
         i, j = i - (how != "response"), j - (how != "listed")
     return found
 
