@@ -428,6 +428,9 @@ static const struct layout {
     {{"tokens", "scores"}, verify_official_match},
     {{"mini_batch", "attention"}, verify_official_mask},
     {{"task", "response"}, verify_official_spans},
+    {{"reply", "expect"}, verify_own_reply},
+    {{"spans", "offsets"}, verify_own_alignment},
+    {{"words", "response"}, verify_own_words},
 };
 
 static const struct layout *layout_of(const json_t *first)
@@ -441,18 +444,21 @@ static const struct layout *layout_of(const json_t *first)
 
 void verify_align(verifier *v, const char *path, const json_t *root)
 {
-    const json_t *first = json_array_get(root, 0), *one;
+    const json_t *cases = json_object_get(root, "cases");
+    const json_t *list = cases ? cases : root;
+    const json_t *first = json_array_get(list, 0), *one;
     const struct layout *layout = layout_of(first);
     size_t i;
     if (json_object_get(first, "query") && json_object_get(first, "class"))
         verify_all_damaged(v, path, root);
     else if (layout)
-        json_array_foreach(root, i, one)
+        json_array_foreach(list, i, one)
             layout->verify(v, path, one);
     else if (json_object_get(root, "batches"))
         verify_official_rows(v, path, root);
     else if (json_object_get(root, "kind"))
-        verify_skip(v, path, NULL, "replayed by tests/golden/feedback");
+        verify_skip(v, path, NULL, "no cases of alignment: replayed by "
+                    "tests/golden/feedback");
     else if (json_object_get(root, "rouge"))
         verify_skip(v, path, NULL, "metrics of a reward model: verify "
                     "metrics");

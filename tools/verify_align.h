@@ -1,4 +1,4 @@
-/* Comparing with the released code of alignment. */
+/* Comparing alignment: with the released code, and with our own vectors. */
 #ifndef VERIFY_ALIGN_H
 #define VERIFY_ALIGN_H
 
@@ -14,5 +14,10 @@ void verify_official_mask(verifier *v, const char *path, const json_t *one);
 void verify_official_spans(verifier *v, const char *path, const json_t *one);
 /* official_rematch.json */
 void verify_official_rows(verifier *v, const char *path, const json_t *root);
+
+/* vectors/feedback */
+void verify_own_reply(verifier *v, const char *path, const json_t *one);
+void verify_own_alignment(verifier *v, const char *path, const json_t *one);
+void verify_own_words(verifier *v, const char *path, const json_t *one);
 
 #endif

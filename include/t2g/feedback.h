@@ -190,8 +190,9 @@ void t2g_alignment_free(t2g_alignment *a);
  * bytes; equal after folding (Unicode compatibility form and case, quotes,
  * dashes, white space); after taking escapes, entities and Markdown marks off
  * the quote; letters and digits alone; the pieces between dots; edit distance
- * to any substring, at most 20 to 35 of 100 characters, none under 8. Occurrences
- * between word borders are preferred. Words of a list are aligned as a sequence.
+ * to any substring, at most 20 to 35 of 100 characters, none under 8.
+ * Occurrences between word borders are preferred. Words of a list are aligned
+ * as a sequence.
  *
  * Several occurrences: equal quotes take them in order; what is blamed as a
  * repetition means the last; else on_repeat. Quotes without a place stay in the

@@ -1,6 +1,6 @@
 /* Critiques: read from a reward model's reply or a record, and written back. A
- * reply that is exactly the answer asked for is read here; of any other, reply.c
- * makes what it can. */
+ * reply that is exactly the answer asked for is read here; of any other,
+ * reply.c makes what it can. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

@@ -135,6 +135,8 @@ static size_t markup(const char *s, size_t n, size_t i, const char **means)
                  {"&lt;", "<"},  {"&gt;", ">"}, {"&quot;", "\""},
                  {"&#39;", "'"}, {"**", ""},    {"__", ""},
                  {"`", ""}};
+    if (!s[i] || !strchr("\\&*_`", s[i]))
+        return 0;
     for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
         size_t length = strlen(table[k].written);
         if (length <= n - i && memcmp(s + i, table[k].written, length) == 0) {
@@ -405,12 +407,19 @@ static bool settled(t2g_places *p, const char *method)
     return p->count > 0;
 }
 
+static bool same_codes(const t2g_folded *a, const t2g_folded *b)
+{
+    return a->size == b->size &&
+           memcmp(a->code, b->code, a->size * sizeof *a->code) == 0;
+}
+
 /* The levels that look at more than the quote as it is. */
 static t2g_status find_damaged(t2g_places *out, const t2g_haystack *h,
                                const t2g_folded *pattern,
                                const t2g_folded *clean)
 {
-    T2G_TRY(find_folded(out, h, clean));
+    if (!same_codes(pattern, clean))
+        T2G_TRY(find_folded(out, h, clean));
     if (settled(out, "unescaped"))
         return T2G_OK;
     T2G_TRY(find_skeleton(out, h, clean));

@@ -1,5 +1,6 @@
 /* Replays vectors/feedback: replies, alignments, lists of words, the sequence
- * matcher and the built-in critic, as an independent implementation computes them (vectors/gen/feedback.py). */
+ * matcher and the built-in critic, as an independent implementation computes
+ * them (vectors/gen/feedback.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
