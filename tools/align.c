@@ -1,4 +1,5 @@
 /* t2g align: feedback records to one reward a token. */
+#include <math.h>
 #include <string.h>
 
 #include "align_official.h"
@@ -17,8 +18,10 @@ static const char *const profile_names[] = {"default", "official", NULL};
 
 /* What happened to all records together. */
 typedef struct statistics {
-    size_t responses, unparsed, placements, exact, unmatched, ambiguous,
-        conflicts, tokens, rewarded, differing;
+    size_t responses, unparsed, placements, ambiguous, conflicts, tokens,
+        rewarded, differing;
+    double sum, absolute; /* of the rewards */
+    json_t *methods;      /* placements by method */
 } statistics;
 
 typedef struct aligning {
@@ -223,30 +226,53 @@ static void show(const judged *j, size_t number)
 
 static void count(statistics *s, const judged *j)
 {
+    const t2g_alignment *a = &j->rewards;
     s->responses++;
     s->unparsed += j->critique.status == T2G_CRITIQUE_UNPARSED;
-    s->conflicts += j->rewards.conflicts;
-    s->placements += j->rewards.count;
-    for (size_t i = 0; i < j->rewards.count; i++) {
-        const t2g_placement *p = &j->rewards.placement[i];
-        s->exact += strcmp(p->method, "exact") == 0;
-        s->unmatched += strcmp(p->method, "none") == 0;
-        s->ambiguous += p->ambiguous;
+    s->conflicts += a->conflicts;
+    s->placements += a->count;
+    for (size_t i = 0; i < a->count; i++) {
+        const char *method = a->placement[i].method;
+        json_int_t n = json_integer_value(json_object_get(s->methods, method));
+        json_object_set_new(s->methods, method, json_integer(n + 1));
+        s->ambiguous += a->placement[i].ambiguous;
     }
-    s->tokens += j->ids.count;
-    for (size_t t = 0; t < j->ids.count; t++)
-        s->rewarded += j->rewards.delta[t] != 0;
+    s->tokens += a->tokens;
+    for (size_t t = 0; t < a->tokens; t++) {
+        s->rewarded += a->delta[t] != 0;
+        s->sum += a->delta[t];
+        s->absolute += fabs((double)a->delta[t]);
+    }
     s->differing += j->official ? differing(j) : 0;
+}
+
+/* "3 exact, 1 fuzzy, 1 none" */
+static t2g_status list_methods(t2g_buffer *out, const statistics *s)
+{
+    const char *method, *between = "";
+    json_t *n;
+    T2G_TRY(t2g_buffer_append(out, "", 0));
+    json_object_foreach(s->methods, method, n) {
+        T2G_TRY(t2g_buffer_printf(out, "%s%" JSON_INTEGER_FORMAT " %s",
+                                  between, json_integer_value(n), method));
+        between = ", ";
+    }
+    return T2G_OK;
 }
 
 static void report(const aligning *a)
 {
     const statistics *s = &a->sum;
-    cli_note(a->inv, "%zu responses (%zu unparsed), %zu placements: %zu "
-             "exact, %zu not found, %zu ambiguous; %zu of %zu tokens "
-             "rewarded, %zu in conflict", s->responses, s->unparsed,
-             s->placements, s->exact, s->unmatched, s->ambiguous, s->rewarded,
-             s->tokens, s->conflicts);
+    double tokens = s->tokens ? (double)s->tokens : 1;
+    t2g_buffer methods = {0};
+    if (list_methods(&methods, s) == T2G_OK)
+        cli_note(a->inv, "%zu responses (%zu unparsed), %zu placements%s%s; "
+                 "%zu ambiguous; %zu of %zu tokens rewarded, %zu in conflict, "
+                 "mean %.3g, absolute %.3g", s->responses, s->unparsed,
+                 s->placements, s->placements ? ": " : "", methods.data,
+                 s->ambiguous, s->rewarded, s->tokens, s->conflicts,
+                 s->sum / tokens, s->absolute / tokens);
+    t2g_buffer_free(&methods);
     if (a->o->compare_official)
         cli_note(a->inv, "%zu of %zu tokens get another reward from the "
                  "released code", s->differing, s->tokens);
@@ -381,7 +407,7 @@ static t2g_status close_all(aligning *a, t2g_status s)
 
 static t2g_status align(const invocation *inv, align_options *o)
 {
-    aligning a = {.inv = inv, .o = o};
+    aligning a = {.inv = inv, .o = o, .sum.methods = json_object()};
     t2g_status s = rules_read(&a.rules, &o->rules);
     if (s == T2G_OK)
         s = open_all(&a);
@@ -390,6 +416,7 @@ static t2g_status align(const invocation *inv, align_options *o)
     s = close_all(&a, s);
     if (s == T2G_OK)
         report(&a);
+    json_decref(a.sum.methods);
     rules_free(&o->rules);
     return s;
 }

@@ -13,7 +13,7 @@ const char *const repeat_names[] = {"split", "first", "last", "all", "skip",
                                     NULL};
 const char *const overlap_names[] = {"sum", "inner", "negative", "first",
                                      NULL};
-const char *const unmatched_names[] = {"keep", "drop", "fail", NULL};
+const char *const unmatched_names[] = {"keep", "drop_sample", "fail", NULL};
 const char *const punctuation_names[] = {"span", "zero", NULL};
 
 t2g_optim_config optim_config(const training_options *o)
