@@ -93,6 +93,10 @@ T2G_CHECK t2g_status t2g_official_match(double *score, size_t *word_of,
                                         const t2g_string *word,
                                         const double *word_score, size_t words,
                                         t2g_task task);
+/** Index of the first token with a string behind "<|start_header_id|>",
+ * "assistant", "<|end_header_id|>"; tokens: there is none behind; SIZE_MAX: no
+ * such header. */
+size_t t2g_official_answer_start(const t2g_string *token, size_t tokens);
 /** The same for a whole row, prompt and padding included: *answer is the index
  * of the first token of the answer. *share: of the words, those given up.
  * T2G_ERR_ARG where the code raises. */

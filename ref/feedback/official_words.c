@@ -207,8 +207,7 @@ static bool is_text(t2g_string s, const char *text)
     return s.n == strlen(text) && memcmp(s.data, text, s.n) == 0;
 }
 
-/* The first token that is not empty behind the assistant's header. */
-static size_t answer_start(const t2g_string *token, size_t tokens)
+size_t t2g_official_answer_start(const t2g_string *token, size_t tokens)
 {
     for (size_t i = 0; i + 2 < tokens; i++) {
         if (!is_text(token[i], "<|start_header_id|>") ||
@@ -235,7 +234,7 @@ t2g_status t2g_official_rematch(double *score, size_t *answer, double *share,
                                 const double *word_score, size_t words,
                                 t2g_task task)
 {
-    size_t skipped = 0, first = answer_start(token, tokens);
+    size_t skipped = 0, first = t2g_official_answer_start(token, tokens);
     *answer = first;
     *share = 0;
     for (size_t t = 0; t < tokens; t++)

@@ -585,29 +585,32 @@ static t2g_status scan_bare(search *s, const piece *p)
     return status;
 }
 
+static size_t without_blanks(const char *s, size_t n)
+{
+    while (n && isspace((unsigned char)s[n - 1]))
+        n--;
+    return n;
+}
+
+/* Length of the ":", "->" or "=>" that ends s, or 0. */
+static size_t separator(const char *s, size_t n)
+{
+    if (n > 0 && s[n - 1] == ':')
+        return 1;
+    return n > 1 && s[n - 1] == '>' && strchr("-=", s[n - 2]) ? 2 : 0;
+}
+
 /* "word: 1" or "word -> 1": splits a line; false: it is none. */
 static bool split_line(const char *line, size_t n, size_t *word, double *score)
 {
-    while (n && isspace((unsigned char)line[n - 1]))
-        n--;
-    size_t number = n;
+    size_t end = without_blanks(line, n), number = end;
     while (number && strchr("+-.0123456789", line[number - 1]))
         number--;
-    if (number > 1 && line[number] == '\0')
+    size_t behind = without_blanks(line, number);
+    size_t length = separator(line, behind);
+    if (length == 0 || !number_of_text(line + number, end - number, score))
         return false;
-    /* The minus of "->" is no sign. */
-    size_t sign = number;
-    while (sign && isspace((unsigned char)line[sign - 1]))
-        sign--;
-    size_t arrow = sign > 1 && line[sign - 1] == '>' ? 2 : 0;
-    if (sign > 0 && line[sign - 1] == ':')
-        arrow = 1;
-    if (arrow == 0 || (arrow == 2 && !strchr("-=", line[sign - 2])) ||
-        !number_of_text(line + number, n - number, score))
-        return false;
-    for (*word = sign - arrow; *word && isspace((unsigned char)
-                                                line[*word - 1]);)
-        --*word;
+    *word = without_blanks(line, behind - length);
     for (size_t i = 0; i < *word; i++)
         if (isspace((unsigned char)line[i]))
             return false;
