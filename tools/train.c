@@ -14,11 +14,14 @@ static const t2g_whitening whiten_modes[] = {T2G_WHITEN_FULL, T2G_WHITEN_SCALE,
                                              T2G_WHITEN_NONE};
 static const char *const critic_names[] = {"none", "facts", NULL};
 enum { CRITIC_NONE, CRITIC_FACTS };
+static const char *const unparsed_names[] = {"exclude", "zero", NULL};
+enum { UNPARSED_EXCLUDE, UNPARSED_ZERO };
 
 typedef struct train_options {
     training_options t;
     const char *reward_model, *ref_model;
-    int algorithm, granularity, kl_penalty, whiten, critic, watch;
+    rules_options rules;
+    int algorithm, granularity, kl_penalty, whiten, critic, watch, on_unparsed;
     double kl_coef, kl_target, kl_horizon, cliprange, cliprange_value, vf_coef,
         ent_coef, gamma, lam, ratio_threshold, reward_scale, advantage_clamp,
         target_kl, value_ridge, temperature, top_p;
@@ -30,6 +33,7 @@ typedef struct train_options {
 typedef struct run_state {
     session s;
     const train_options *o;
+    t2g_align_options rules;
     t2g_model *rm, *ref;
     t2g_tokenizer *rm_tok;
     prompt_set prompts;
@@ -73,7 +77,7 @@ static t2g_status write_audit(run_state *r, const t2g_alignment *a,
     json_t *lines = json_array(), *line, *id = json_integer((json_int_t)sample);
     size_t i;
     t2g_status s = lines && id ? t2g_align_audit(a, &j->critique, j->response,
-                                                 id, lines)
+                                                 &r->rules, id, lines)
                                : T2G_ERR_MEMORY;
     if (s == T2G_OK)
         json_array_foreach(lines, i, line) {
@@ -91,11 +95,13 @@ static t2g_status place(run_state *r, t2g_rollout *w, const t2g_judgement *j,
 {
     t2g_alignment a = {0};
     if (j->critique.status == T2G_CRITIQUE_UNPARSED) {
-        w->usable = false; /* a failure is never a reward */
+        w->usable = r->o->on_unparsed == UNPARSED_ZERO; /* never a reward */
         r->judge_unparsed++;
     }
     T2G_TRY(t2g_align(&a, w->text, w->text_length, &j->critique, w->offset,
-                      w->response_count, NULL));
+                      w->response_count, &r->rules));
+    if (strcmp(a.status, "dropped") == 0)
+        w->usable = false;
     memcpy(w->delta, a.delta, w->response_count * sizeof *w->delta);
     t2g_status s = write_audit(r, &a, j, sample);
     t2g_alignment_free(&a);
@@ -406,6 +412,10 @@ static int run(const command *self, int argc, char **argv)
          "longest critique of the reward model", 1, 1 << 20, NULL, false},
         {"reward-scale", OPTION_REAL, &o.reward_scale, "Rewards",
          "multiplies every reward", 0, 1e6, NULL, false},
+        RULES_OPTIONS(o.rules),
+        {"on-unparsed", OPTION_CHOICE, &o.on_unparsed, "Rules",
+         "a critique that cannot be read: leave the response out, or no "
+         "reward", 0, 0, unparsed_names, false},
         {"watch", OPTION_CHOICE, &o.watch, "Rewards",
          "a critic whose verdict is logged, never used", 0, 0, critic_names,
          false},
@@ -487,8 +497,12 @@ static int run(const command *self, int argc, char **argv)
     else {
         run_state r = {0};
         cli_catch_interrupts();
-        status = work(&r, &inv, &o) == T2G_OK ? EXIT_DONE : cli_failed(&inv);
+        t2g_status s = rules_read(&r.rules, &o.rules);
+        if (s == T2G_OK)
+            s = work(&r, &inv, &o);
+        status = s == T2G_OK ? EXIT_DONE : cli_failed(&inv);
         close_run(&r);
+        rules_free(&o.rules);
     }
     cli_free(&inv);
     return status;

@@ -2,10 +2,19 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const schedule_names[] = {"linear", "cosine", "constant", NULL};
 const char *const optim_names[] = {"adamw", "adam", "adafactor", NULL};
+
+/* Choices in the order of the library's enumerations. */
+const char *const repeat_names[] = {"split", "first", "last", "all", "skip",
+                                    NULL};
+const char *const overlap_names[] = {"sum", "inner", "negative", "first",
+                                     NULL};
+const char *const unmatched_names[] = {"keep", "drop_sample", "fail", NULL};
+const char *const punctuation_names[] = {"span", "zero", NULL};
 
 t2g_optim_config optim_config(const training_options *o)
 {
@@ -21,6 +30,50 @@ t2g_status join_path(char out[4096], const char *dir, const char *name)
     return n > 0 && n < 4096 ? T2G_OK
                              : t2g_fail(T2G_ERR_ARG, "the path '%s/%s' is too "
                                         "long", dir, name);
+}
+
+/* --- rules of alignment --------------------------------------------------- */
+
+/* "TYPE=SCORE" */
+static t2g_status read_severity(t2g_severity *out, const char *text)
+{
+    const char *equals = strrchr(text, '=');
+    char *end = NULL;
+    double score = equals ? strtod(equals + 1, &end) : NAN;
+    if (!equals || equals == text || end == equals + 1 || *end != '\0' ||
+        !(fabs(score) <= 1))
+        return t2g_fail(T2G_ERR_ARG, "--severity '%s': expected TYPE=SCORE, a "
+                        "score from -1 to 1", text);
+    out->score = score;
+    out->type = t2g_strndup(text, (size_t)(equals - text));
+    return out->type ? T2G_OK : T2G_ERR_MEMORY;
+}
+
+t2g_status rules_read(t2g_align_options *out, rules_options *o)
+{
+    *out = (t2g_align_options){
+        .on_repeat = (t2g_on_repeat)o->on_repeat,
+        .on_overlap = (t2g_on_overlap)o->on_overlap,
+        .on_unmatched = (t2g_on_unmatched)o->on_unmatched,
+        .background = o->background,
+        .punctuation_zero = o->punctuation == 1,
+        .scale_by_similarity = o->scale_by_similarity,
+        .severities = o->severity.count};
+    o->table = t2g_calloc(o->severity.count, sizeof *o->table);
+    out->severity = o->table;
+    if (!o->table)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < o->severity.count; i++)
+        T2G_TRY(read_severity(&o->table[i], o->severity.item[i]));
+    return T2G_OK;
+}
+
+void rules_free(rules_options *o)
+{
+    for (size_t i = 0; o->table && i < o->severity.count; i++)
+        t2g_free((char *)(uintptr_t)o->table[i].type);
+    t2g_free(o->table);
+    o->table = NULL;
 }
 
 /* --- session -------------------------------------------------------------- */

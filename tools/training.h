@@ -27,6 +27,45 @@ extern const char *const schedule_names[], *const optim_names[];
         {"skip-bad-lines", OPTION_FLAG, &(o).skip_bad_lines, "Input",          \
          "count and list broken lines instead of stopping", 0, 0, NULL, false}
 
+/* How spans become rewards (t2g_align_options). */
+typedef struct rules_options {
+    int on_repeat, on_overlap, on_unmatched, punctuation;
+    double background;
+    bool scale_by_similarity;
+    string_list severity;
+    t2g_severity *table; /* of the list, once read */
+} rules_options;
+
+extern const char *const repeat_names[], *const overlap_names[],
+    *const unmatched_names[], *const punctuation_names[];
+
+#define RULES_OPTIONS(o)                                                       \
+    {"on-repeat", OPTION_CHOICE, &(o).on_repeat, "Rules",                      \
+     "a quote that occurs several times: divide its score, or take one, all "  \
+     "or none", 0, 0, repeat_names, false},                                    \
+        {"on-overlap", OPTION_CHOICE, &(o).on_overlap, "Rules",                \
+         "tokens in several spans: sum (an inner span overrules), the inner "  \
+         "span alone, the least, or the first listed", 0, 0, overlap_names,    \
+         false},                                                               \
+        {"on-unmatched", OPTION_CHOICE, &(o).on_unmatched, "Rules",            \
+         "a quote that is nowhere: keep the rest, drop the response, or "      \
+         "fail", 0, 0, unmatched_names, false},                                \
+        {"background", OPTION_REAL, &(o).background, "Rules",                  \
+         "reward of tokens outside all spans", -1, 1, NULL, false},            \
+        {"punct", OPTION_CHOICE, &(o).punctuation, "Rules",                    \
+         "tokens without letter or digit: as their span, or zero", 0, 0,       \
+         punctuation_names, false},                                            \
+        {"scale-by-similarity", OPTION_FLAG, &(o).scale_by_similarity,         \
+         "Rules", "times 1 - edits/length of a damaged quote", 0, 0, NULL,     \
+         false},                                                               \
+        {"severity", OPTION_LIST, &(o).severity, "Rules",                      \
+         "TYPE=SCORE: score of spans with this type or note", 0, 0, NULL,      \
+         false}
+
+/* Reads the table of severities; both are freed by rules_free. */
+T2G_CHECK t2g_status rules_read(t2g_align_options *out, rules_options *o);
+void rules_free(rules_options *o);
+
 #define DATA_OPTIONS(o)                                                        \
     {"model", OPTION_TEXT, &(o).model, "Input", "model folder", 0, 0, NULL,    \
      false},                                                                   \

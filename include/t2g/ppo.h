@@ -132,12 +132,12 @@ T2G_CHECK t2g_status t2g_sentence_steps(uint32_t *step, const char *text,
 
 /** Scores of words -> scores of the tokens of one row. token: strings decoded
  * one by one, padding included; word, word_score [words]. Both are compared
- * after stripping white space, lowering ASCII letters and turning U+201B into
- * an apostrophe. From the first non-empty token behind "<|start_header_id|>",
+ * after stripping white space, lowering and turning U+201B into an apostrophe
+ * (official.h). From the first non-empty token behind "<|start_header_id|>",
  * "assistant", "<|end_header_id|>" (*start) words are matched greedily with up
- * to 9 tokens; after `attempts` tokens (5; KodCode 6) that begin no match a
- * word is given up. A matched token gets its word's score, except one that
- * starts with "<" or has no letter or digit; all others get 0. score out
+ * to 9 tokens; after `attempts` tokens (6 for KodCode, else 5) that begin no
+ * match a word is given up. A matched token gets its word's score, except one
+ * that starts with "<" or has no letter or digit; all others get 0. score out
  * [tokens]; *skipped: share of words given up. A word that would end at the
  * very last token is not found, as there. T2G_ERR_ARG: no assistant header,
  * outputs untouched; T2G_ERR_MEMORY. */

@@ -14,6 +14,7 @@
 #include "t2g/memory.h"
 #include "t2g/metrics.h"
 #include "t2g/model.h"
+#include "t2g/official.h"
 #include "t2g/ppo.h"
 #include "t2g/rng.h"
 #include "t2g/statistics.h"

@@ -1,12 +1,13 @@
-/* Critiques: read from a reward model's reply or a record, and written back.
- * The reading is strict: a reply that is not exactly the answer asked for is
- * unparsed, which excludes the response and never rewards it. */
+/* Critiques: read from a reward model's reply or a record, and written back. A
+ * reply that is exactly the answer asked for is read here; of any other,
+ * reply.c makes what it can. */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "t2g/feedback.h"
+#include "critique.h"
 #include "t2g/files.h"
 
 void t2g_critique_free(t2g_critique *c)
@@ -20,9 +21,49 @@ void t2g_critique_free(t2g_critique *c)
     *c = (t2g_critique){0};
 }
 
-static const char *label_of(double score)
+const char *t2g_label_of(double score)
 {
     return score > 0 ? "good" : score < 0 ? "poor" : "neutral";
+}
+
+static bool same_word(const char *s, size_t n, const char *word)
+{
+    for (size_t i = 0; i < n; i++)
+        if (word[i] == '\0' || tolower((unsigned char)s[i]) != word[i])
+            return false;
+    return word[n] == '\0';
+}
+
+bool t2g_label_score(const char *label, size_t n, double *score)
+{
+    static const struct {
+        const char *word;
+        double score;
+    } labels[] = {{"good", 1},     {"positive", 1},  {"helpful", 1},
+                  {"poor", -1},    {"negative", -1}, {"bad", -1},
+                  {"harmful", -1}, {"wrong", -1},    {"neutral", 0},
+                  {"improve", 0}};
+    while (n && isspace((unsigned char)*label))
+        label++, n--;
+    while (n && isspace((unsigned char)label[n - 1]))
+        n--;
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (same_word(label, n, labels[i].word)) {
+            *score = labels[i].score;
+            return true;
+        }
+    return false;
+}
+
+const char *t2g_repair_name(unsigned bit)
+{
+    static const char *const names[T2G_REPAIRS] = {
+        "surrounded", "unpacked_string", "single_quotes", "tuple",
+        "extra_comma", "missing_comma", "missing_bracket", "comment",
+        "python_literal", "raw_control", "unknown_escape", "inner_quote",
+        "duplicate_key", "end_of_input", "plus_sign", "key_name",
+        "no_object", "lines", "missing_field", "item_form"};
+    return bit < T2G_REPAIRS ? names[bit] : "";
 }
 
 /* Room for one more: the array's size is the power of two from count up. */
@@ -46,7 +87,7 @@ t2g_status t2g_critique_add(t2g_critique *c, const char *text, size_t length,
     if (!copy)
         return T2G_ERR_MEMORY;
     *s = (t2g_span){.text = copy, .length = length, .score = score,
-                    .label = label_of(score), .source = source,
+                    .label = t2g_label_of(score), .source = source,
                     .start = T2G_NO_OFFSET, .end = T2G_NO_OFFSET};
     c->count++;
     c->status = T2G_CRITIQUE_OK;
@@ -66,11 +107,13 @@ static bool complain(complaint *why, const char *key, const char *what)
     return false;
 }
 
-/* An optional byte offset. */
-static bool offset(const json_t *o, const char *key, size_t *out,
-                   complaint *why)
+/* An optional byte offset, by either of its names. */
+static bool offset(const json_t *o, const char *key, const char *other,
+                   size_t *out, complaint *why)
 {
     const json_t *v = json_object_get(o, key);
+    if (!v)
+        v = json_object_get(o, other);
     *out = T2G_NO_OFFSET;
     if (!v || json_is_null(v))
         return true;
@@ -80,19 +123,25 @@ static bool offset(const json_t *o, const char *key, size_t *out,
     return true;
 }
 
-/* Scores outside [-1, 1] are clamped, others than numbers rejected. */
+/* Scores outside [-1, 1] are clamped, others than numbers and labels
+ * rejected. */
 static void take_score(t2g_span *s, const json_t *v)
 {
+    double x = json_number_value(v);
     if (!v || json_is_null(v))
         return;
-    if (!json_is_number(v) || !isfinite(json_number_value(v))) {
+    bool known = json_is_number(v) ||
+                 (json_is_string(v) &&
+                  t2g_label_score(json_string_value(v), json_string_length(v),
+                                  &x));
+    if (!known || !isfinite(x)) {
         s->rejected = "rejected_score";
         return;
     }
-    double x = json_number_value(v), y = fmin(fmax(x, -1), 1);
+    double y = fmin(fmax(x, -1), 1);
     s->clamped = x != y;
     s->score = y;
-    s->label = label_of(y);
+    s->label = t2g_label_of(y);
 }
 
 static t2g_status take_note(t2g_span *s, const json_t *item)
@@ -121,8 +170,9 @@ static t2g_status add_item(t2g_critique *c, const json_t *item, double score,
     if (!json_is_object(item))
         return T2G_OK;
     t2g_span *s = &c->span[c->count - 1];
-    *ok = offset(item, "start", &s->start, why) &&
-          offset(item, "end", &s->end, why);
+    *ok = offset(item, "start", "byte_start", &s->start, why) &&
+          offset(item, "end", "byte_end", &s->end, why);
+    take_score(s, json_object_get(item, "label"));
     take_score(s, json_object_get(item, "score"));
     return take_note(s, item);
 }
@@ -145,6 +195,38 @@ static t2g_status add_list(t2g_critique *c, const json_t *root,
     return T2G_OK;
 }
 
+/* A list of [word, score], as "words" or "word_score_list". */
+static t2g_status add_words(t2g_critique *c, const json_t *root, bool *ok,
+                            complaint *why)
+{
+    const char *key = json_object_get(root, "words") ? "words"
+                                                     : "word_score_list";
+    const json_t *list = json_object_get(root, key), *item;
+    size_t i;
+    if (!*ok || !list || json_is_null(list))
+        return T2G_OK;
+    *ok = json_is_array(list) || complain(why, key, "is not a list");
+    json_array_foreach(list, i, item) {
+        const json_t *word = json_array_get(item, 0);
+        *ok = *ok && ((json_array_size(item) == 2 && json_is_string(word)) ||
+                      complain(why, key, "holds an item that is no [word, "
+                                         "score]"));
+        if (!*ok)
+            return T2G_OK;
+        T2G_TRY(t2g_critique_add(c, json_string_value(word),
+                                 json_string_length(word), 0,
+                                 "word_score_list"));
+        t2g_span *s = &c->span[c->count - 1];
+        s->word = true;
+        s->rejected = "rejected_score";
+        if (!json_is_null(json_array_get(item, 1))) {
+            s->rejected = NULL;
+            take_score(s, json_array_get(item, 1));
+        }
+    }
+    return T2G_OK;
+}
+
 static t2g_status set_text(t2g_critique *c, const json_t *v)
 {
     size_t n = v ? json_string_length(v) : 0;
@@ -156,7 +238,7 @@ static t2g_status set_text(t2g_critique *c, const json_t *v)
 
 /* --- replies -------------------------------------------------------------- */
 
-static t2g_status unparsed(t2g_critique *c, const char *reason)
+t2g_status t2g_critique_unparsed(t2g_critique *c, const char *reason)
 {
     t2g_critique_free(c);
     c->status = T2G_CRITIQUE_UNPARSED;
@@ -165,6 +247,8 @@ static t2g_status unparsed(t2g_critique *c, const char *reason)
     return set_text(c, NULL);
 }
 
+/* An object that is the answer asked for fills c, any other leaves it
+ * unparsed. */
 static t2g_status take_answer(t2g_critique *c, const json_t *root)
 {
     complaint why = {""};
@@ -173,27 +257,27 @@ static t2g_status take_answer(t2g_critique *c, const json_t *root)
     if (!text)
         text = json_object_get(root, "critique");
     if (!json_is_string(text))
-        return unparsed(c, "no string 'textual_feedback'");
+        return t2g_critique_unparsed(c, "no string 'textual_feedback'");
     T2G_TRY(set_text(c, text));
     T2G_TRY(add_list(c, root, "good_spans", 1, true, &ok, &why));
     T2G_TRY(add_list(c, root, "poor_spans", -1, true, &ok, &why));
     if (!ok)
-        return unparsed(c, why.text);
+        return t2g_critique_unparsed(c, why.text);
     c->status = c->count ? T2G_CRITIQUE_OK : T2G_CRITIQUE_EMPTY;
     return T2G_OK;
 }
 
 t2g_status t2g_critique_parse(t2g_critique *out, const char *reply, size_t n)
 {
-    json_error_t error;
-    *out = (t2g_critique){0};
+    *out = (t2g_critique){.status = T2G_CRITIQUE_UNPARSED};
     json_t *root = json_loadb(reply, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
-                              &error);
-    if (!root)
-        return unparsed(out, error.text);
-    t2g_status s = json_is_object(root) ? take_answer(out, root)
-                                        : unparsed(out, "not a JSON object");
+                              NULL);
+    t2g_status s = json_is_object(root) ? take_answer(out, root) : T2G_OK;
     json_decref(root);
+    if (s == T2G_OK && out->status == T2G_CRITIQUE_UNPARSED) {
+        t2g_critique_free(out);
+        s = t2g_reply_read(out, reply, n);
+    }
     if (s != T2G_OK)
         t2g_critique_free(out);
     return s;
@@ -214,7 +298,7 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
                                   json_string_length(reply));
     if (json_is_string(status) &&
         strcmp(json_string_value(status), "unparsed") == 0)
-        return unparsed(out, "recorded as unparsed");
+        return t2g_critique_unparsed(out, "recorded as unparsed");
     if (text && !json_is_null(text) && !json_is_string(text))
         return t2g_fail(T2G_ERR_FORMAT, "'critique' is not a string");
     t2g_status s = set_text(out, json_is_string(text) ? text : NULL);
@@ -224,6 +308,12 @@ t2g_status t2g_critique_from_record(t2g_critique *out, const json_t *record)
         s = add_list(out, record, "good_spans", 1, false, &ok, &why);
     if (s == T2G_OK)
         s = add_list(out, record, "poor_spans", -1, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "wrong_code", -1, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_list(out, record, "improvement_code", 0, false, &ok, &why);
+    if (s == T2G_OK)
+        s = add_words(out, record, &ok, &why);
     if (s == T2G_OK && !ok)
         s = t2g_fail(T2G_ERR_FORMAT, "%s", why.text);
     if (s != T2G_OK)
@@ -254,25 +344,38 @@ static json_t *span_json(const t2g_span *s)
     return o;
 }
 
-/* Sets the words and both lists of an object. Plain lists hold the quotes
+/* Appends a span to the list that it belongs to. Plain lists hold the quotes
  * alone, and no neutral span: neither list would mean it. */
+static bool append_span(json_t *const list[3], const t2g_span *s, bool plain)
+{
+    if (s->word)
+        return json_array_append_new(list[2], json_pack(
+                   "[o, f]", t2g_json_text(s->text, s->length), s->score)) ==
+               0;
+    if (plain && s->score == 0)
+        return true;
+    return json_array_append_new(list[s->score <= 0],
+                                 plain ? t2g_json_text(s->text, s->length)
+                                       : span_json(s)) == 0;
+}
+
+/* Sets the words and the lists of an object; that of words only if there are
+ * any. */
 static t2g_status add_answer(json_t *o, const char *words_key,
                              const t2g_critique *c, bool plain)
 {
-    json_t *list[2] = {json_array(), json_array()};
+    json_t *list[3] = {json_array(), json_array(), json_array()};
     bool ok = json_object_set_new(o, words_key,
                                   t2g_json_text(c->text ? c->text : "",
                                                 c->text_length)) == 0;
-    for (size_t i = 0; i < c->count; i++) {
-        const t2g_span *s = &c->span[i];
-        if (plain && s->score == 0)
-            continue;
-        ok &= json_array_append_new(list[s->score <= 0],
-                                    plain ? t2g_json_text(s->text, s->length)
-                                          : span_json(s)) == 0;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->span[i].rejected)
+            ok &= append_span(list, &c->span[i], plain);
     ok &= json_object_set_new(o, "good_spans", list[0]) == 0;
     ok &= json_object_set_new(o, "poor_spans", list[1]) == 0;
+    if (json_array_size(list[2]))
+        ok &= json_object_set(o, "word_score_list", list[2]) == 0;
+    json_decref(list[2]);
     return ok ? T2G_OK
               : t2g_fail(T2G_ERR_MEMORY, "no memory for a critique as JSON");
 }

@@ -1,18 +1,22 @@
 #include "fold.h"
 
+#include <string.h>
+
 #include "../tokenizer/unicode.h"
+#include "folding_tables.h"
 #include "t2g/files.h"
 
 void t2g_folded_free(t2g_folded *f)
 {
-    t2g_free(f->text);
+    t2g_free(f->code);
     t2g_free(f->begin);
     t2g_free(f->end);
     *f = (t2g_folded){0};
 }
 
-/* The character at i: its length (1 for a byte that is not UTF-8) and code. */
-static size_t character(const char *text, size_t n, size_t i, uint32_t *code)
+/* --- characters ----------------------------------------------------------- */
+
+size_t t2g_character_at(const char *text, size_t n, size_t i, uint32_t *code)
 {
     const unsigned char *s = (const unsigned char *)text + i;
     size_t length = utf8_length(*s);
@@ -28,16 +32,21 @@ static size_t character(const char *text, size_t n, size_t i, uint32_t *code)
     return length;
 }
 
-static bool space(uint32_t c)
+bool t2g_is_space(uint32_t c)
 {
     return (c >= 0x1c && c <= 0x1f) || (unicode_class(c) & CLASS_SPACE);
+}
+
+bool t2g_is_word(uint32_t c)
+{
+    return (unicode_class(c) & (CLASS_L | CLASS_N)) != 0;
 }
 
 size_t t2g_space_at(const char *text, size_t n, size_t i)
 {
     uint32_t code;
-    size_t length = character(text, n, i, &code);
-    return space(code) ? length : 0;
+    size_t length = t2g_character_at(text, n, i, &code);
+    return t2g_is_space(code) ? length : 0;
 }
 
 bool t2g_word_at(const char *text, size_t n, size_t i)
@@ -45,8 +54,38 @@ bool t2g_word_at(const char *text, size_t n, size_t i)
     uint32_t code;
     while (i > 0 && ((unsigned char)text[i] & 0xc0) == 0x80)
         i--;
-    character(text, n, i, &code);
-    return (unicode_class(code) & (CLASS_L | CLASS_N)) != 0;
+    t2g_character_at(text, n, i, &code);
+    return t2g_is_word(code);
+}
+
+int t2g_decimal(uint32_t code)
+{
+    size_t low = 0, high = t2g_zero_count;
+    while (low < high) { /* the last zero that is not beyond code */
+        size_t middle = (low + high) / 2;
+        if (t2g_zero[middle] <= code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool digit = low > 0 && code - t2g_zero[low - 1] < 10;
+    return digit ? (int)(code - t2g_zero[low - 1]) : -1;
+}
+
+uint32_t t2g_lower_of(uint32_t code)
+{
+    if (code < 0x80)
+        return code >= 'A' && code <= 'Z' ? code + 32 : code;
+    size_t low = 0, high = t2g_lower_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (t2g_lower[middle][0] < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < t2g_lower_count && t2g_lower[low][0] == code;
+    return found ? t2g_lower[low][1] : code;
 }
 
 static bool zero_width(uint32_t c)
@@ -70,92 +109,179 @@ static char plain_sign(uint32_t c)
     return 0;
 }
 
-/* Letters whose capital is the even or the odd one of a pair of neighbours. */
-static bool paired(uint32_t c, uint32_t *capital)
+static const t2g_folding_entry *find_folding(uint32_t code)
 {
-    bool even = (c >= 0x100 && c <= 0x12f) || (c >= 0x132 && c <= 0x137) ||
-                (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x481);
-    bool odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
-    *capital = even ? c & ~1u : (c - 1) | 1u;
-    return even || odd;
+    size_t low = 0, high = t2g_folding_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (t2g_folding[middle].code < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < t2g_folding_count && t2g_folding[low].code == code;
+    return found ? &t2g_folding[low] : NULL;
 }
 
-/* The small letter of a Greek capital with an accent, or c. */
-static uint32_t greek(uint32_t c)
+static unsigned combining_class(uint32_t code)
 {
-    if (c >= 0x388 && c <= 0x38a)
-        return c + 37;
-    if (c == 0x38e || c == 0x38f)
-        return c + 63;
-    return c == 0x386 ? 0x3ac : c == 0x38c ? 0x3cc : c;
+    size_t low = 0, high = t2g_combining_count;
+    if (code < 0x300)
+        return 0;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (t2g_combining[middle].last < code)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < t2g_combining_count && t2g_combining[low].first <= code
+               ? t2g_combining[low].class : 0;
 }
 
-/* Simple case folding where it keeps the length in UTF-8. */
-static uint32_t lower(uint32_t c)
+/* --- folding -------------------------------------------------------------- */
+
+static t2g_status reserve(t2g_folded *f, size_t capacity)
 {
-    uint32_t capital;
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
-        (c >= 0x391 && c <= 0x3ab) || (c >= 0x410 && c <= 0x42f))
-        return c + 32;
-    if (c >= 0x400 && c <= 0x40f)
-        return c + 80;
-    if (c == 0x3c2) /* sigma at the end of a word */
-        return 0x3c3;
-    return paired(c, &capital) ? capital + 1 : greek(c);
+    if (capacity <= f->capacity)
+        return T2G_OK;
+    if (capacity < 2 * f->capacity)
+        capacity = 2 * f->capacity;
+    uint32_t *code = t2g_regrow(f->code, f->size, capacity, sizeof *code);
+    if (!code)
+        return T2G_ERR_MEMORY;
+    f->code = code;
+    size_t *begin = t2g_regrow(f->begin, f->size, capacity, sizeof *begin);
+    if (!begin)
+        return T2G_ERR_MEMORY;
+    f->begin = begin;
+    size_t *end = t2g_regrow(f->end, f->size, capacity, sizeof *end);
+    if (!end)
+        return T2G_ERR_MEMORY;
+    f->end = end;
+    f->capacity = capacity;
+    return T2G_OK;
 }
 
-static void put(t2g_folded *f, char byte, size_t begin, size_t end)
+static void put(t2g_folded *f, uint32_t code, size_t begin, size_t end)
 {
-    f->text[f->size] = byte;
+    f->code[f->size] = code;
     f->begin[f->size] = begin;
     f->end[f->size++] = end;
 }
 
-/* The character at `begin`, whose bytes are `text`. */
-static void put_character(t2g_folded *f, const char *text, uint32_t code,
-                          size_t begin, size_t length)
+/* Marks stand in the order of their classes; those that change places share
+ * their ranges. As in stream-safe text [UAX15] a run beyond 32 is cut, which
+ * bounds the work. */
+static void sort_last(t2g_folded *f)
 {
-    char sign = plain_sign(code), folded[4];
-    uint32_t low = lower(code);
-    if (sign) {
-        put(f, sign, begin, begin + length);
+    unsigned class = combining_class(f->code[f->size - 1]);
+    size_t least = f->size > 32 ? f->size - 32 : 0;
+    for (size_t i = f->size - 1; class && i > least; i--) {
+        if (combining_class(f->code[i - 1]) <= class)
+            return;
+        uint32_t code = f->code[i];
+        f->code[i] = f->code[i - 1];
+        f->code[i - 1] = code;
+        if (f->end[i - 1] < f->end[i])
+            f->end[i - 1] = f->end[i];
+        if (f->begin[i] > f->begin[i - 1])
+            f->begin[i] = f->begin[i - 1];
+    }
+}
+
+/* A run of white space is written before the character that follows it. */
+typedef struct gap {
+    size_t begin, end; /* end 0: none */
+} gap;
+
+static void put_code(t2g_folded *f, gap *g, uint32_t code, size_t begin,
+                     size_t end)
+{
+    if (t2g_is_space(code)) {
+        if (g->end == 0)
+            g->begin = begin;
+        g->end = end;
         return;
     }
-    if (code == 0x2026)
-        text = "...";
-    else if (low != code) {
-        utf8_encode(folded, low);
-        text = folded;
+    if (g->end && f->size)
+        put(f, ' ', g->begin, g->end);
+    g->end = 0;
+    put(f, code, begin, end);
+    sort_last(f);
+}
+
+static void put_hangul(t2g_folded *f, gap *g, uint32_t s, size_t begin,
+                       size_t end)
+{
+    put_code(f, g, 0x1100 + s / 588, begin, end);
+    put_code(f, g, 0x1161 + s % 588 / 28, begin, end);
+    if (s % 28)
+        put_code(f, g, 0x11a7 + s % 28, begin, end);
+}
+
+static t2g_status put_folded(t2g_folded *f, gap *g, uint32_t code,
+                             size_t begin, size_t end)
+{
+    const t2g_folding_entry *e = find_folding(code);
+    T2G_TRY(reserve(f, f->size + (e ? e->count : 3) + 1));
+    if (code >= 0xac00 && code < 0xd7a4)
+        put_hangul(f, g, code - 0xac00, begin, end);
+    else if (!e)
+        put_code(f, g, code, begin, end);
+    for (size_t k = 0; e && k < e->count; k++)
+        put_code(f, g, t2g_folding_pool[e->at + k], begin, end);
+    return T2G_OK;
+}
+
+/* ASCII by itself: the fast path. */
+static void put_ascii(t2g_folded *f, gap *g, unsigned char c, size_t at)
+{
+    if (c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f)) {
+        if (g->end == 0)
+            g->begin = at;
+        g->end = at + 1;
+        return;
     }
-    for (size_t k = 0; k < length; k++)
-        put(f, text[k], begin, begin + length);
+    if (g->end && f->size)
+        put(f, ' ', g->begin, g->end);
+    g->end = 0;
+    if (c >= 'A' && c <= 'Z')
+        c += 32;
+    put(f, c == '`' ? '\'' : c, at, at + 1);
 }
 
 t2g_status t2g_fold(t2g_folded *f, const char *text, size_t n)
 {
-    *f = (t2g_folded){.text = t2g_calloc(n + 1, 1),
-                      .begin = t2g_calloc(n + 1, sizeof *f->begin),
-                      .end = t2g_calloc(n + 1, sizeof *f->end)};
-    if (!f->text || !f->begin || !f->end) {
-        t2g_folded_free(f);
-        return T2G_ERR_MEMORY;
-    }
-    size_t blank = 0, blank_end = 0; /* a run of white space not yet written */
-    for (size_t i = 0, length; i < n; i += length) {
+    gap g = {0, 0};
+    *f = (t2g_folded){0};
+    t2g_status s = reserve(f, n + 1);
+    for (size_t i = 0, length; s == T2G_OK && i < n; i += length) {
         uint32_t code;
-        length = character(text, n, i, &code);
-        if (zero_width(code))
-            continue;
-        if (space(code)) {
-            if (blank_end == 0)
-                blank = i;
-            blank_end = i + length;
-            continue;
+        length = t2g_character_at(text, n, i, &code);
+        if (code < 0x80) {
+            s = reserve(f, f->size + 2);
+            if (s == T2G_OK)
+                put_ascii(f, &g, (unsigned char)code, i);
+        } else if (!zero_width(code)) {
+            char sign = plain_sign(code);
+            s = put_folded(f, &g, sign ? (uint32_t)(unsigned char)sign : code,
+                           i, i + length);
         }
-        if (blank_end && f->size)
-            put(f, ' ', blank, blank_end);
-        blank_end = 0;
-        put_character(f, text + i, code, i, length);
     }
-    return T2G_OK;
+    if (s != T2G_OK)
+        t2g_folded_free(f);
+    return s;
+}
+
+t2g_status t2g_fold_skeleton(t2g_folded *out, const t2g_folded *f)
+{
+    *out = (t2g_folded){0};
+    t2g_status s = reserve(out, f->size + 1);
+    for (size_t i = 0; s == T2G_OK && i < f->size; i++)
+        if (t2g_is_word(f->code[i]))
+            put(out, f->code[i], f->begin[i], f->end[i]);
+    if (s != T2G_OK)
+        t2g_folded_free(out);
+    return s;
 }

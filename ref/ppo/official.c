@@ -5,141 +5,76 @@
 
 #include "t2g/kernels.h"
 #include "t2g/memory.h"
+#include "t2g/official.h"
 #include "t2g/ppo.h"
-#include "text.h"
 
-enum { LONGEST_MATCH = 9 }; /* tokens */
-
-/* Appends s stripped, ASCII in lower case, U+201B as an apostrophe; a NUL. */
-static t2g_status append_normal(t2g_buffer *out, const char *s)
-{
-    size_t n = strlen(s), begin = out->size, used = begin, length;
-    for (size_t i = 0; i < n; i += length) {
-        uint32_t c = next_character(s + i, n - i, &length);
-        char lower = (char)(c | 0x20);
-        if (white_space(c) && out->size == begin)
-            continue;
-        if (c == 0x201b)
-            T2G_TRY(t2g_buffer_append(out, "'", 1));
-        else if (c >= 'A' && c <= 'Z')
-            T2G_TRY(t2g_buffer_append(out, &lower, 1));
-        else
-            T2G_TRY(t2g_buffer_append(out, s + i, length));
-        if (!white_space(c))
-            used = out->size;
-    }
-    out->size = used;
-    return t2g_buffer_append(out, "", 1);
-}
-
-/* `count` normalised strings, one after the other. */
+/* Strings as the matcher compares them. */
 typedef struct strings {
-    t2g_buffer text;
-    size_t *at; /* [count] */
+    t2g_string *item;
+    char **own; /* [count] */
+    size_t count;
 } strings;
 
-static t2g_status normalise(strings *s, const char *const *string, size_t count)
+static void free_strings(strings *s)
 {
-    s->at = t2g_calloc(count, sizeof *s->at);
-    if (!s->at)
+    for (size_t i = 0; s->own && i < s->count; i++)
+        t2g_free(s->own[i]);
+    t2g_free(s->own);
+    t2g_free(s->item);
+}
+
+static t2g_status read_strings(strings *s, const char *const *string,
+                               size_t count)
+{
+    *s = (strings){t2g_calloc(count, sizeof *s->item),
+                   t2g_calloc(count, sizeof *s->own), count};
+    if (!s->item || !s->own)
         return T2G_ERR_MEMORY;
     for (size_t i = 0; i < count; i++) {
-        s->at[i] = s->text.size;
-        T2G_TRY(append_normal(&s->text, string[i]));
+        char *lower;
+        bool special;
+        t2g_status status = t2g_official_token_text(
+            &s->own[i], &lower, &special,
+            (t2g_string){string[i], strlen(string[i])});
+        t2g_free(lower);
+        T2G_TRY(status);
+        s->item[i] = (t2g_string){s->own[i], strlen(s->own[i])};
     }
     return T2G_OK;
 }
 
-static void free_strings(strings *s)
+static bool any_word(const strings *word)
 {
-    t2g_buffer_free(&s->text);
-    t2g_free(s->at);
-}
-
-static const char *get(const strings *s, size_t i)
-{
-    return s->text.data + s->at[i];
-}
-
-/* The first token with a string behind the assistant's header; `tokens` when
- * the header is the end, SIZE_MAX without a header. */
-static size_t answer_start(const strings *token, size_t tokens)
-{
-    for (size_t i = 0; i + 2 < tokens; i++) {
-        if (strcmp(get(token, i), "<|start_header_id|>") != 0 ||
-            strcmp(get(token, i + 1), "assistant") != 0 ||
-            strcmp(get(token, i + 2), "<|end_header_id|>") != 0)
-            continue;
-        for (i += 3; i < tokens && !*get(token, i);)
-            i++;
-        return i;
-    }
-    return SIZE_MAX;
-}
-
-/* Number of tokens from t on that make up the word; 0: none do. The last token
- * of the row is never the end of a match. */
-static size_t match(const strings *token, size_t tokens, size_t t,
-                    const char *word)
-{
-    for (size_t i = 1; i <= LONGEST_MATCH && t + i < tokens; i++) {
-        const char *piece = get(token, t + i - 1);
-        size_t length = strlen(piece);
-        if (strncmp(word, piece, length) != 0)
-            return 0;
-        word += length;
-        if (!*word)
-            return i;
-    }
-    return 0;
-}
-
-/* Looks for the word at *t and the next tokens; moves *t to the match. */
-static size_t search(const strings *token, size_t tokens, size_t *t,
-                     const char *word, unsigned attempts)
-{
-    for (unsigned a = 0; a < attempts && *t < tokens; a++, ++*t) {
-        size_t length = match(token, tokens, *t, word);
-        if (length)
-            return length;
-    }
-    return 0;
-}
-
-static bool is_text(const char *token)
-{
-    size_t n = strlen(token), length;
-    if (*token == '<')
-        return false;
-    for (size_t i = 0; i < n; i += length)
-        if (unicode_class(next_character(token + i, n - i, &length)) &
-            (CLASS_L | CLASS_N))
+    for (size_t i = 0; i < word->count; i++)
+        if (word->item[i].n)
             return true;
     return false;
 }
 
-/* Writes the scores of matched tokens; returns the number of words given up. */
-static size_t give_scores(float *score, const strings *token, size_t tokens,
-                          size_t t, const strings *word,
-                          const float *word_score, size_t words,
-                          unsigned attempts)
+/* Scores of the tokens from `first` on. */
+static t2g_status match(float *score, double *skipped, const strings *token,
+                        size_t first, const strings *word,
+                        const float *word_score, unsigned attempts)
 {
-    size_t given_up = 0;
-    for (size_t w = 0; w < words && t < tokens; w++) {
-        size_t at = t;
-        if (!*get(word, w))
-            continue;
-        size_t length = search(token, tokens, &at, get(word, w), attempts);
-        if (!length && at == tokens) /* the code stops here, and so do we */
-            break;
-        if (!length) {
-            given_up++;
-            continue;
-        }
-        for (t = at; t < at + length; t++)
-            score[t] = is_text(get(token, t)) ? word_score[w] : 0;
+    size_t n = token->count - first, given_up = 0;
+    double *out = t2g_calloc(n, sizeof *out);
+    double *scores = t2g_calloc(word->count, sizeof *scores);
+    t2g_status s = out && scores ? T2G_OK : T2G_ERR_MEMORY;
+    for (size_t i = 0; s == T2G_OK && i < word->count; i++)
+        scores[i] = (double)word_score[i];
+    if (s == T2G_OK && any_word(word))
+        s = t2g_official_match(out, NULL, &given_up, token->item + first, n,
+                               word->item, scores, word->count,
+                               attempts == 6 ? T2G_TASK_CODE : T2G_TASK_QA);
+    if (s == T2G_OK) {
+        memset(score, 0, token->count * sizeof *score);
+        for (size_t t = 0; t < n; t++)
+            score[first + t] = (float)out[t];
+        *skipped = word->count ? (double)given_up / (double)word->count : 0;
     }
-    return given_up;
+    t2g_free(out);
+    t2g_free(scores);
+    return s;
 }
 
 t2g_status t2g_official_token_scores(float *score, size_t *start,
@@ -149,20 +84,17 @@ t2g_status t2g_official_token_scores(float *score, size_t *start,
                                      unsigned attempts)
 {
     strings t = {0}, w = {0};
-    t2g_status s = normalise(&t, token, tokens);
+    t2g_status s = read_strings(&t, token, tokens);
     if (s == T2G_OK)
-        s = normalise(&w, word, words);
-    size_t first = s == T2G_OK ? answer_start(&t, tokens) : 0;
+        s = read_strings(&w, word, words);
+    size_t first = s == T2G_OK ? t2g_official_answer_start(t.item, tokens) : 0;
     if (first == SIZE_MAX)
         s = t2g_fail(T2G_ERR_ARG, "no assistant header among %zu tokens",
                      tokens);
-    if (s == T2G_OK) {
-        memset(score, 0, tokens * sizeof *score);
-        size_t given_up = give_scores(score, &t, tokens, first, &w, word_score,
-                                      words, attempts);
+    if (s == T2G_OK)
+        s = match(score, skipped, &t, first, &w, word_score, attempts);
+    if (s == T2G_OK)
         *start = first;
-        *skipped = words ? (double)given_up / (double)words : 0;
-    }
     free_strings(&t);
     free_strings(&w);
     return s;

@@ -1,5 +1,6 @@
-/* Replays vectors/feedback: replies, alignments and the built-in critic, as an
- * independent implementation computes them (vectors/gen/feedback.py). */
+/* Replays vectors/feedback: replies, alignments, lists of words, the sequence
+ * matcher and the built-in critic, as an independent implementation computes
+ * them (vectors/gen/feedback.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,6 +88,24 @@ static void same_span(const t2g_span *got, const json_t *want)
          "%d");
 }
 
+/* Each repair that the damage calls for is among those recorded. */
+static void same_repairs(unsigned got, const json_t *wanted)
+{
+    const json_t *name;
+    size_t i;
+    json_array_foreach(wanted, i, name) {
+        unsigned bit = 0;
+        while (bit < T2G_REPAIRS && strcmp(t2g_repair_name(bit),
+                                           json_string_value(name)) != 0)
+            bit++;
+        if (bit == T2G_REPAIRS || !(got & 1u << bit))
+            fail_msg("%s: no repair '%s' among %x", current,
+                     json_string_value(name), got);
+    }
+    if (!wanted)
+        SAME(got, 0u, "%x");
+}
+
 static void replies(void **state)
 {
     (void)state;
@@ -102,7 +121,9 @@ static void replies(void **state)
                                             json_string_length(reply)),
                          T2G_OK);
         SAME_TEXT(names[c.status], text_of(want, "status"));
-        SAME_TEXT(c.text, text_of(want, "text"));
+        if (json_object_get(want, "text"))
+            SAME_TEXT(c.text, text_of(want, "text"));
+        same_repairs(c.repairs, json_object_get(one, "repairs"));
         SAME(c.status == T2G_CRITIQUE_UNPARSED, c.reason[0] != '\0', "%d");
         SAME(c.count, json_array_size(json_object_get(want, "spans")), "%zu");
         json_array_foreach(json_object_get(want, "spans"), k, span)
@@ -138,7 +159,8 @@ static t2g_align_options options_of(const json_t *one)
 {
     static const char *const repeat[] = {"split", "first", "last", "all",
                                          "skip", NULL};
-    static const char *const overlap[] = {"sum", "inner", "negative", NULL};
+    static const char *const overlap[] = {"sum", "inner", "negative",
+                                          "first", NULL};
     return (t2g_align_options){
         .on_repeat = (t2g_on_repeat)which(text_of(one, "on_repeat"), repeat),
         .on_overlap =
@@ -206,6 +228,108 @@ static void alignments(void **state)
     json_decref(root);
 }
 
+/* --- lists of words ------------------------------------------------------- */
+
+/* Scores alternate, so that neighbours make no run. */
+static t2g_critique critique_of_words(const json_t *words)
+{
+    t2g_critique c = {0};
+    const json_t *word;
+    size_t k;
+    json_array_foreach(words, k, word) {
+        assert_int_equal(t2g_critique_add(&c, json_string_value(word),
+                                          json_string_length(word),
+                                          k % 2 ? 1 : -1, "word_score_list"),
+                         T2G_OK);
+        c.span[k].word = true;
+    }
+    return c;
+}
+
+static void words_case(const json_t *one)
+{
+    const json_t *response = json_object_get(one, "response"), *at;
+    t2g_critique c = critique_of_words(json_object_get(one, "words"));
+    t2g_alignment a;
+    size_t k;
+    assert_int_equal(t2g_align(&a, json_string_value(response),
+                               json_string_length(response), &c, NULL, 0,
+                               NULL), T2G_OK);
+    SAME(a.count, json_array_size(json_object_get(one, "expect")), "%zu");
+    json_array_foreach(json_object_get(one, "expect"), k, at) {
+        const t2g_placement *p = &a.placement[k];
+        SAME_TEXT(p->method, json_is_null(at) ? "none" : "words");
+        SAME((json_int_t)p->start, json_integer_value(json_array_get(at, 0)),
+             "%lld");
+        SAME((json_int_t)p->end, json_integer_value(json_array_get(at, 1)),
+             "%lld");
+    }
+    t2g_alignment_free(&a);
+    t2g_critique_free(&c);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    json_t *root = load("vectors/feedback/words.json", "feedback_words"), *one;
+    size_t i;
+    json_array_foreach(json_object_get(root, "cases"), i, one) {
+        current = text_of(one, "id");
+        words_case(one);
+    }
+    json_decref(root);
+}
+
+/* --- sequence matcher ----------------------------------------------------- */
+
+static t2g_string string_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return (t2g_string){json_string_value(v), json_string_length(v)};
+}
+
+static void same_block(const t2g_block *got, const json_t *want)
+{
+    SAME((json_int_t)got->a, json_integer_value(json_array_get(want, 0)),
+         "%lld");
+    SAME((json_int_t)got->b, json_integer_value(json_array_get(want, 1)),
+         "%lld");
+    SAME((json_int_t)got->size, json_integer_value(json_array_get(want, 2)),
+         "%lld");
+}
+
+static void matching_case(const json_t *one, bool autojunk)
+{
+    const json_t *want = json_object_get(one, autojunk ? "autojunk"
+                                                       : "no_autojunk");
+    const json_t *blocks = json_object_get(want, "blocks"), *block;
+    t2g_matching m;
+    size_t k;
+    assert_int_equal(t2g_sequence_match(&m, string_of(one, "a"),
+                                        string_of(one, "b"), autojunk),
+                     T2G_OK);
+    SAME(m.ratio, number_of(want, "ratio"), "%.17g");
+    same_block(&m.longest, json_object_get(want, "longest"));
+    SAME(m.count, json_array_size(blocks), "%zu");
+    json_array_foreach(blocks, k, block)
+        same_block(&m.block[k], block);
+    t2g_matching_free(&m);
+}
+
+static void matchings(void **state)
+{
+    (void)state;
+    json_t *root = load("vectors/feedback/difflib.json", "feedback_difflib");
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(root, "cases"), i, one) {
+        current = text_of(one, "id");
+        matching_case(one, true);
+        matching_case(one, false);
+    }
+    json_decref(root);
+}
+
 /* --- the built-in critic -------------------------------------------------- */
 
 static void facts_case(const json_t *one)
@@ -252,6 +376,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies),
         cmocka_unit_test(alignments),
+        cmocka_unit_test(words),
+        cmocka_unit_test(matchings),
         cmocka_unit_test(facts),
     };
     return cmocka_run_group_tests_name("feedback vectors", tests, NULL, NULL);

@@ -276,14 +276,14 @@ static void audit_rebuilds_delta(void **state)
     t2g_critique c = parsed(
         "{\"textual_feedback\": \"\", \"good_spans\": [\"on SUNDAY\", \"at "
         "seven\"], \"poor_spans\": [\"at noon\", {\"text\": \"Come\", "
-        "\"score\": \"bad\"}]}");
+        "\"score\": \"odd\"}]}");
     t2g_alignment a;
     json_t *lines = json_array(), *id = json_string("r1"), *line;
     double sum[TOKENS] = {0};
     size_t i;
     assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
                                NULL), T2G_OK);
-    assert_int_equal(t2g_align_audit(&a, &c, text, id, lines), T2G_OK);
+    assert_int_equal(t2g_align_audit(&a, &c, text, NULL, id, lines), T2G_OK);
     assert_int_equal(json_array_size(lines), a.count + 1);
     json_array_foreach(lines, i, line) {
         json_int_t first = 0, last = 0;
@@ -314,6 +314,184 @@ static void audit_rebuilds_delta(void **state)
     t2g_critique_free(&c);
 }
 
+/* Every option's rewards come back from the audit, bit for bit. */
+static void audits_rebuild(void **state)
+{
+    (void)state;
+    static const t2g_align_options rules[] = {
+        {0}, {.on_repeat = T2G_REPEAT_ALL, .background = -.25},
+        {.on_overlap = T2G_OVERLAP_INNER, .punctuation_zero = true},
+        {.on_overlap = T2G_OVERLAP_NEGATIVE, .scale_by_similarity = true},
+        {.on_overlap = T2G_OVERLAP_FIRST, .background = 1},
+        {.on_unmatched = T2G_UNMATCHED_DROP}};
+    t2g_critique c = parsed(
+        "{\"textual_feedback\": \"\", \"good_spans\": [\"on Sunday\", \"on "
+        "Sundey at sevn\", \"nowhere in it\"], \"poor_spans\": [{\"text\": "
+        "\"Sunday\", \"score\": -0.3}, \"seven\"]}");
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        t2g_alignment a, again;
+        json_t *lines = json_array(), *line[32];
+        assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset,
+                                   TOKENS, &rules[i]), T2G_OK);
+        assert_int_equal(t2g_align_audit(&a, &c, text, &rules[i], NULL, lines),
+                         T2G_OK);
+        size_t n = json_array_size(lines);
+        assert_in_range(n, 1, 32);
+        for (size_t k = 0; k < n; k++)
+            line[k] = json_array_get(lines, k);
+        assert_int_equal(t2g_align_rebuild(&again, line, n), T2G_OK);
+        assert_int_equal(again.tokens, TOKENS);
+        assert_memory_equal(again.delta, a.delta, sizeof(float) * TOKENS);
+        t2g_alignment_free(&again);
+        json_object_set_new(line[n - 1], "background", json_real(.125));
+        assert_int_equal(t2g_align_rebuild(&again, line, n),
+                         i == 5 ? T2G_OK : T2G_ERR_FORMAT);
+        t2g_alignment_free(&again);
+        json_decref(lines);
+        t2g_alignment_free(&a);
+    }
+    t2g_critique_free(&c);
+}
+
+static void audits_that_are_none(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"{}", "'tokens'"}, {"{\"tokens\": 3}", "'status'"},
+        {"{\"tokens\": 3, \"status\": \"ok\"}", "'on_overlap'"},
+        {"{\"tokens\": 3, \"status\": \"ok\", \"on_overlap\": \"sum\"}",
+         "'background'"},
+        {"{\"tokens\": 3, \"status\": \"ok\", \"on_overlap\": \"sum\", "
+         "\"background\": 0, \"silent\": [[2, 4]]}", "'silent'"},
+        {"{\"tokens\": 3, \"status\": \"ok\", \"on_overlap\": \"sum\", "
+         "\"background\": 0, \"silent\": []}", "digest"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        json_t *o = json(bad[i][0]);
+        t2g_alignment a;
+        assert_int_equal(t2g_align_rebuild(&a, &o, 1), T2G_ERR_FORMAT);
+        assert_non_null(strstr(t2g_error_message(), bad[i][1]));
+        json_decref(o);
+    }
+}
+
+static void unmatched_spans(void **state)
+{
+    (void)state;
+    static const float nothing[TOKENS] = {0};
+    t2g_align_options o = {.on_unmatched = T2G_UNMATCHED_DROP};
+    t2g_critique c = parsed("{\"textual_feedback\": \"\", \"good_spans\": "
+                            "[\"at seven\", \"at the barn\"], "
+                            "\"poor_spans\": []}");
+    t2g_alignment a;
+    assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
+                               &o), T2G_OK);
+    same_delta(&a, nothing);
+    assert_string_equal(a.status, "dropped");
+    assert_string_equal(a.placement[1].reason, "over_threshold");
+    assert_true(a.placement[1].distance > 0 && a.placement[1].length == 11);
+    t2g_alignment_free(&a);
+    o.on_unmatched = T2G_UNMATCHED_FAIL;
+    assert_int_equal(t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS,
+                               &o), T2G_ERR_FORMAT);
+    assert_non_null(strstr(t2g_error_message(), "at the barn"));
+    t2g_critique_free(&c);
+}
+
+static void severity_and_similarity(void **state)
+{
+    (void)state;
+    static const t2g_severity table[] = {{"Redundant", -.5}};
+    static const t2g_align_options by_type = {.severity = table,
+                                              .severities = 1};
+    static const t2g_align_options scaled = {.scale_by_similarity = true};
+    t2g_alignment a = aligned("{\"textual_feedback\": \"\", \"good_spans\": "
+                              "[], \"poor_spans\": [{\"text\": \"seven\", "
+                              "\"type\": \"redundant\"}]}", &by_type);
+    assert_true(a.delta[7] == -.5f);
+    t2g_alignment_free(&a);
+    a = aligned("{\"textual_feedback\": \"\", \"good_spans\": [\"Sundai at "
+                "seven\"], \"poor_spans\": []}", &scaled);
+    assert_string_equal(a.placement[0].method, "fuzzy");
+    assert_int_equal(a.placement[0].distance, 1);
+    assert_true(a.delta[7] == (float)(1 - 1. / 15));
+    t2g_alignment_free(&a);
+}
+
+static void runs_of_words(void **state)
+{
+    (void)state;
+    static const float want[TOKENS] = {1, 1, 1, 1, 0, 0, -1, -1};
+    t2g_alignment a = aligned("[[\"come\", 1], [\"on\", 1], [\"Sunday,\", 1], "
+                              "[\"gone\", 1], [\"at\", -1], [\"seven\", -1]]",
+                              NULL);
+    same_delta(&a, want);
+    assert_int_equal(a.count, 3);
+    assert_int_equal(a.placement[0].words, 3);
+    assert_string_equal(a.placement[1].reason, "no_such_word");
+    t2g_alignment_free(&a);
+}
+
+static void repairs_are_named(void **state)
+{
+    (void)state;
+    t2g_critique c = parsed("{'textual_feedback': 'x', 'good_spans': ['a',], "
+                            "'poor_spans': []} // done");
+    assert_int_equal(c.repairs, T2G_REPAIR_SINGLE_QUOTES |
+                                    T2G_REPAIR_EXTRA_COMMA |
+                                    T2G_REPAIR_SURROUNDED);
+    for (unsigned bit = 0; bit < T2G_REPAIRS; bit++)
+        assert_true(*t2g_repair_name(bit) != '\0');
+    t2g_critique_free(&c);
+    c = parsed("{\"textual_feedback\": \"x\", \"good_spans\": [7, \"a\"], "
+               "\"poor_spans\": []}");
+    assert_int_equal(c.count, 2);
+    assert_string_equal(c.span[0].rejected, "rejected_element");
+    t2g_critique_free(&c);
+    c = parsed("{\"textual_feedback\": \"x\", \"good_spans\": [7], "
+               "\"poor_spans\": []}");
+    assert_int_equal(c.status, T2G_CRITIQUE_UNPARSED);
+    t2g_critique_free(&c);
+}
+
+/* No input costs more than a small multiple of its length. */
+static void hostile_replies(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"{\"", "[\"", "(", "[[", "{\"a\":",
+                                         "\"/*", "\"good_spans\":", "\\",
+                                         "```\n", "'", "[\"a\",1],"};
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        t2g_buffer b = {0};
+        t2g_critique c;
+        while (b.size < 100000)
+            assert_int_equal(t2g_buffer_puts(&b, pieces[i]), T2G_OK);
+        assert_int_equal(t2g_critique_parse(&c, b.data, b.size), T2G_OK);
+        t2g_critique_free(&c);
+        t2g_buffer_free(&b);
+    }
+}
+
+static void hostile_responses(void **state)
+{
+    (void)state;
+    enum { LENGTH = 50000 };
+    t2g_critique c = {0};
+    t2g_alignment a;
+    char *run = t2g_calloc(LENGTH, 1);
+    assert_non_null(run);
+    memset(run, 'a', LENGTH);
+    for (size_t m = 1; m < 40; m++)
+        assert_int_equal(t2g_critique_add(&c, run, m * 25, 1, "spans"),
+                         T2G_OK);
+    run[1000] = 'b';
+    assert_int_equal(t2g_critique_add(&c, run, 1200, -1, "spans"), T2G_OK);
+    assert_int_equal(t2g_align(&a, run, LENGTH, &c, NULL, 0, NULL), T2G_OK);
+    assert_string_equal(a.placement[0].reason, "too_many_occurrences");
+    t2g_alignment_free(&a);
+    t2g_critique_free(&c);
+    t2g_free(run);
+}
+
 /* --- memory --------------------------------------------------------------- */
 
 typedef struct budget {
@@ -336,12 +514,31 @@ static void give_back(void *context, void *pointer)
     free(pointer);
 }
 
+static t2g_status released_way(void)
+{
+    static const t2g_string response = {text, sizeof text - 1};
+    static const char *const replies[] = {
+        "{\"textual_feedback\": \"\", \"word_score_list\": [[\"Come\", 1], "
+        "[\"on\", -1]]}", "{\"textual_feedback\": \"\", \"good_spans\": "
+        "[\"on Sundey at\"], \"poor_spans\": []}",
+        "\"wrong_code\": [\"Come onn\"], \"improvement_code\": [\"x y z a\"]"};
+    for (size_t task = 0; task < 3; task++) {
+        t2g_official_words w;
+        T2G_TRY(t2g_official_reply(&w, (t2g_task)task, response,
+                                   (t2g_string){replies[task],
+                                                strlen(replies[task])}));
+        t2g_official_words_free(&w);
+    }
+    return T2G_OK;
+}
+
 static t2g_status whole_way(void)
 {
     static const char reply[] =
-        "{\"textual_feedback\": \"x\", \"good_spans\": [\"on sunday\", {"
-        "\"text\": \"at seven\", \"note\": \"n\"}], \"poor_spans\": [\"on "
-        "Sunday\", \"lobby\"]}";
+        "So: {'textual_feedback': 'x', 'good_spans': ['on sunday', {"
+        "'text': 'at seven', 'note': 'n'}, 'on Sundey at sevn'], 'poor_spans':"
+        " ['on Sunday', 'lobby', 'come...seven', '**at** x'], "
+        "'word_score_list': [('Come', 1), ('on', -1)]}";
     t2g_critique c;
     t2g_alignment a;
     t2g_buffer out = {0};
@@ -351,6 +548,8 @@ static t2g_status whole_way(void)
         s = t2g_align(&a, text, sizeof text - 1, &c, offset, TOKENS, NULL);
     if (s == T2G_OK)
         t2g_alignment_free(&a);
+    if (s == T2G_OK)
+        s = released_way();
     t2g_buffer_free(&out);
     t2g_critique_free(&c);
     return s;
@@ -363,7 +562,7 @@ static void each_allocation_may_fail(void **state)
     const t2g_allocator allocator = {scarce, give_back, &b};
     t2g_status s = T2G_ERR_MEMORY;
     t2g_set_allocator(&allocator);
-    for (size_t n = 0; n < 200 && s != T2G_OK; n++) {
+    for (size_t n = 0; n < 3000 && s != T2G_OK; n++) {
         b.left = n;
         s = whole_way();
         assert_true(s == T2G_OK || s == T2G_ERR_MEMORY);
@@ -390,6 +589,14 @@ int main(void)
         cmocka_unit_test(options),
         cmocka_unit_test(offsets_are_checked),
         cmocka_unit_test(audit_rebuilds_delta),
+        cmocka_unit_test(audits_rebuild),
+        cmocka_unit_test(audits_that_are_none),
+        cmocka_unit_test(unmatched_spans),
+        cmocka_unit_test(severity_and_similarity),
+        cmocka_unit_test(runs_of_words),
+        cmocka_unit_test(repairs_are_named),
+        cmocka_unit_test(hostile_replies),
+        cmocka_unit_test(hostile_responses),
         cmocka_unit_test(each_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("feedback", tests, NULL, NULL);

@@ -1,0 +1,171 @@
+#include "codes.h"
+
+#include <string.h>
+
+#include "../tokenizer/unicode.h"
+#include "fold.h"
+
+void t2g_codes_free(t2g_codes *c)
+{
+    t2g_free(c->code);
+    *c = (t2g_codes){0};
+}
+
+t2g_status t2g_codes_append(t2g_codes *c, const uint32_t *code, size_t n)
+{
+    if (c->n + n > c->capacity || !c->code) {
+        size_t capacity = 2 * c->capacity + n + 16;
+        uint32_t *more = t2g_regrow(c->code, c->n, capacity, sizeof *more);
+        if (!more)
+            return T2G_ERR_MEMORY;
+        c->code = more;
+        c->capacity = capacity;
+    }
+    if (n)
+        memcpy(c->code + c->n, code, n * sizeof *code);
+    c->n += n;
+    return T2G_OK;
+}
+
+t2g_status t2g_codes_add(t2g_codes *c, uint32_t code)
+{
+    return t2g_codes_append(c, &code, 1);
+}
+
+/* Bytes of the longest start of a character at s: what one U+FFFD replaces
+ * [Unicode, table 3-8]. */
+static size_t broken_length(const unsigned char *s, size_t n)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t most = utf8_length(*s), k = 1;
+    if (*s < 0xc2 || *s > 0xf4)
+        return 1;
+    low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : low;
+    high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : high;
+    for (; k < most && k < n && s[k] >= low && s[k] <= high; k++) {
+        low = 0x80;
+        high = 0xbf;
+    }
+    return k;
+}
+
+t2g_status t2g_codes_decode(t2g_codes *c, const char *bytes, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)bytes;
+    T2G_TRY(t2g_codes_append(c, NULL, 0));
+    for (size_t i = 0; i < n;) {
+        size_t length = broken_length(s + i, n - i);
+        bool whole = s[i] < 0x80 || (s[i] >= 0xc2 && s[i] <= 0xf4 &&
+                                     length == utf8_length(s[i]));
+        T2G_TRY(t2g_codes_add(c, whole ? utf8_decode(s + i) : 0xfffd));
+        i += length;
+    }
+    return T2G_OK;
+}
+
+static bool is_cased(uint32_t c)
+{
+    return unicode_class(c) & (CLASS_LU | CLASS_LL | CLASS_LT);
+}
+
+/* Passed over in looking for the letters beside a sigma. */
+static bool is_ignorable(uint32_t c)
+{
+    static const uint16_t signs[] = {
+        0x27, 0x2e, 0x3a, 0x5e, 0x60, 0xa8, 0xad, 0xaf, 0xb4, 0xb7, 0xb8,
+        0x387, 0x55f, 0x5f4, 0x200b, 0x200c, 0x200d, 0x2018, 0x2019, 0x2024,
+        0x2027, 0x2060, 0xfe13, 0xfe52, 0xfe55, 0xfeff, 0xff07, 0xff0e,
+        0xff1a};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (c == signs[i])
+            return true;
+    return unicode_class(c) & (CLASS_M | CLASS_LM);
+}
+
+/* A sigma at the end of a word: a letter before it, none behind. */
+static bool is_final(const uint32_t *code, size_t n, size_t i)
+{
+    size_t before = i, behind = i + 1;
+    while (before > 0 && is_ignorable(code[before - 1]))
+        before--;
+    while (behind < n && is_ignorable(code[behind]))
+        behind++;
+    return before > 0 && is_cased(code[before - 1]) &&
+           !(behind < n && is_cased(code[behind]));
+}
+
+t2g_status t2g_codes_lower(t2g_codes *c, const uint32_t *code, size_t n)
+{
+    static const uint32_t dotted[] = {'i', 0x307};
+    T2G_TRY(t2g_codes_append(c, NULL, 0));
+    for (size_t i = 0; i < n; i++)
+        if (code[i] == 0x130)
+            T2G_TRY(t2g_codes_append(c, dotted, 2));
+        else if (code[i] == 0x3a3)
+            T2G_TRY(t2g_codes_add(c, is_final(code, n, i) ? 0x3c2 : 0x3c3));
+        else
+            T2G_TRY(t2g_codes_add(c, t2g_lower_of(code[i])));
+    return T2G_OK;
+}
+
+t2g_status t2g_codes_encode(const uint32_t *code, size_t n, t2g_buffer *out)
+{
+    char bytes[4];
+    T2G_TRY(t2g_buffer_append(out, "", 0));
+    for (size_t i = 0; i < n; i++)
+        T2G_TRY(t2g_buffer_append(out, bytes, utf8_encode(bytes, code[i])));
+    return T2G_OK;
+}
+
+/* --- parts ---------------------------------------------------------------- */
+
+t2g_part t2g_codes_part(const t2g_codes *c, size_t begin, size_t end)
+{
+    end = end < c->n ? end : c->n;
+    begin = begin < end ? begin : end;
+    return (t2g_part){c->code + begin, end - begin};
+}
+
+t2g_part t2g_part_strip(t2g_part p)
+{
+    while (p.n && t2g_is_space(p.code[0]))
+        p.code++, p.n--;
+    while (p.n && t2g_is_space(p.code[p.n - 1]))
+        p.n--;
+    return p;
+}
+
+bool t2g_part_equal(t2g_part a, t2g_part b)
+{
+    return a.n == b.n && (a.n == 0 ||
+                          memcmp(a.code, b.code, a.n * sizeof *a.code) == 0);
+}
+
+size_t t2g_part_find(t2g_part text, t2g_part what, size_t from)
+{
+    for (size_t i = from; i + what.n <= text.n; i++)
+        if (t2g_part_equal((t2g_part){text.code + i, what.n}, what))
+            return i;
+    return SIZE_MAX;
+}
+
+bool t2g_part_word(t2g_part text, size_t *at, t2g_part *word)
+{
+    size_t i = *at;
+    while (i < text.n && t2g_is_space(text.code[i]))
+        i++;
+    *word = (t2g_part){text.code + i, 0};
+    while (i < text.n && !t2g_is_space(text.code[i]))
+        i++, word->n++;
+    *at = i;
+    return word->n > 0;
+}
+
+size_t t2g_part_words(t2g_part text)
+{
+    size_t at = 0, count = 0;
+    t2g_part word;
+    while (t2g_part_word(text, &at, &word))
+        count++;
+    return count;
+}

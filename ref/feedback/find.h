@@ -1,0 +1,42 @@
+/* Finding a quote in a response: a cascade from equal bytes to few errors. */
+#ifndef T2G_FIND_H
+#define T2G_FIND_H
+
+#include "fold.h"
+#include "t2g/memory.h"
+
+typedef struct t2g_range {
+    size_t begin, end; /* bytes of the response */
+} t2g_range;
+
+/* Where a quote occurs, in order. */
+typedef struct t2g_places {
+    t2g_range *at;
+    size_t count, capacity;
+    const char *method, *reason; /* static; reason when there is none */
+    size_t distance, length; /* edits, and characters they were counted in */
+} t2g_places;
+
+/* A response prepared for many searches; folded when a quote first needs it. */
+typedef struct t2g_haystack {
+    const char *text;
+    size_t n;
+    uint32_t *byte; /* [n]: the bytes, as wide as characters */
+    bool ready; /* of the following: */
+    t2g_folded folded, skeleton;
+    uint32_t *distance; /* [folded.size], scratch */
+} t2g_haystack;
+
+T2G_CHECK t2g_status t2g_haystack_make(t2g_haystack *h, const char *text,
+                                       size_t n);
+void t2g_haystack_free(t2g_haystack *h);
+
+/* out starts from {0}; no place is an outcome, with a reason. */
+T2G_CHECK t2g_status t2g_find(t2g_haystack *h, const char *quote, size_t n,
+                              t2g_places *out);
+void t2g_places_free(t2g_places *p);
+
+/* Does byte i of the text lie between two letters or digits? */
+bool t2g_inside_word(const char *text, size_t n, size_t i);
+
+#endif
