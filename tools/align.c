@@ -306,7 +306,7 @@ static t2g_status judge_officially(const aligning *a, judged *j)
                ? official_rewards(j->official, &j->official_status,
                                   (t2g_task)a->o->task, j->record,
                                   &j->critique,
-                                  (t2g_string){j->response, j->n},
+                                  (t2g_text){j->response, j->n},
                                   j->ids.offset, j->ids.count)
                : T2G_ERR_MEMORY;
 }

@@ -61,7 +61,7 @@ static char *reply_of(const t2g_critique *c, t2g_task task)
 /* The strings of begin-of-text, the response's tokens and the end token, which
  * stand around them there. */
 typedef struct strings {
-    t2g_string *item;
+    t2g_text *item;
     char **own; /* [tokens] */
     size_t tokens;
 } strings;
@@ -74,11 +74,11 @@ static void strings_free(strings *s)
     t2g_free(s->item);
 }
 
-static t2g_status strings_make(strings *s, t2g_string response,
+static t2g_status strings_make(strings *s, t2g_text response,
                                const size_t *offset, size_t tokens)
 {
-    static const t2g_string begin = {"<|begin_of_text|>", 17};
-    static const t2g_string end = {"<|eot_id|>", 10};
+    static const t2g_text begin = {"<|begin_of_text|>", 17};
+    static const t2g_text end = {"<|eot_id|>", 10};
     *s = (strings){t2g_calloc(tokens + 2, sizeof *s->item),
                    t2g_calloc(tokens, sizeof *s->own), tokens};
     if (!s->item || !s->own)
@@ -91,11 +91,11 @@ static t2g_status strings_make(strings *s, t2g_string response,
         bool special;
         t2g_status status = t2g_official_token_text(
             &s->own[t], &lower, &special,
-            (t2g_string){response.data + from, to - from});
+            (t2g_text){response.data + from, to - from});
         t2g_free(lower);
         T2G_TRY(status);
         s->item[t + 1] = from == to ? end
-                                    : (t2g_string){s->own[t],
+                                    : (t2g_text){s->own[t],
                                                    strlen(s->own[t])};
     }
     return T2G_OK;
@@ -106,10 +106,10 @@ static t2g_status match_tokens(float *reward, t2g_task task,
 {
     size_t n = s->tokens + 2, skipped;
     double *score = t2g_calloc(n, sizeof *score);
-    t2g_string *word = t2g_calloc(w->count, sizeof *word);
+    t2g_text *word = t2g_calloc(w->count, sizeof *word);
     t2g_status status = score && word ? T2G_OK : T2G_ERR_MEMORY;
     for (size_t i = 0; status == T2G_OK && i < w->count; i++)
-        word[i] = (t2g_string){w->word[i], strlen(w->word[i])};
+        word[i] = (t2g_text){w->word[i], strlen(w->word[i])};
     if (status == T2G_OK)
         status = t2g_official_match(score, NULL, &skipped, s->item, n, word,
                                     w->score, w->count, task);
@@ -123,7 +123,7 @@ static t2g_status match_tokens(float *reward, t2g_task task,
 /* A single score gives an error (SUM) or zeros. */
 static t2g_status reward_tokens(float *reward, const char **status,
                                 t2g_task task, const t2g_official_words *w,
-                                t2g_string response, const size_t *offset,
+                                t2g_text response, const size_t *offset,
                                 size_t tokens)
 {
     strings s;
@@ -141,15 +141,15 @@ static t2g_status reward_tokens(float *reward, const char **status,
 
 t2g_status official_rewards(float *reward, const char **status, t2g_task task,
                             const json_t *record, const t2g_critique *critique,
-                            t2g_string response, const size_t *offset,
+                            t2g_text response, const size_t *offset,
                             size_t tokens)
 {
     const json_t *own = json_object_get(record, "reply");
     char *made = json_is_string(own) ? NULL : reply_of(critique, task);
-    t2g_string reply = {json_string_value(own), json_string_length(own)};
+    t2g_text reply = {json_string_value(own), json_string_length(own)};
     t2g_official_words w = {0};
     if (made)
-        reply = (t2g_string){made, strlen(made)};
+        reply = (t2g_text){made, strlen(made)};
     if (!reply.data)
         return t2g_fail(T2G_ERR_MEMORY, "no memory for a reply");
     for (size_t t = 0; t < tokens; t++)

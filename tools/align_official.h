@@ -13,7 +13,7 @@ extern const char *const task_names[]; /* in the order of t2g_task */
 T2G_CHECK t2g_status official_rewards(float *reward, const char **status,
                                       t2g_task task, const json_t *record,
                                       const t2g_critique *critique,
-                                      t2g_string response,
+                                      t2g_text response,
                                       const size_t *offset, size_t tokens);
 
 #endif

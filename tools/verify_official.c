@@ -6,13 +6,13 @@
 
 #include "verify_align.h"
 
-static t2g_string string_of(const json_t *v)
+static t2g_text string_of(const json_t *v)
 {
-    return (t2g_string){json_string_value(v) ? json_string_value(v) : "",
+    return (t2g_text){json_string_value(v) ? json_string_value(v) : "",
                         json_string_length(v)};
 }
 
-static t2g_string member(const json_t *o, const char *key)
+static t2g_text member(const json_t *o, const char *key)
 {
     return string_of(json_object_get(o, key));
 }
@@ -34,9 +34,9 @@ static double number_of(const json_t *v)
 }
 
 /* A list of strings; t2g_free. */
-static t2g_string *strings_of(const json_t *list)
+static t2g_text *strings_of(const json_t *list)
 {
-    t2g_string *s = t2g_calloc(json_array_size(list), sizeof *s);
+    t2g_text *s = t2g_calloc(json_array_size(list), sizeof *s);
     for (size_t i = 0; s && i < json_array_size(list); i++)
         s[i] = string_of(json_array_get(list, i));
     return s;
@@ -63,10 +63,10 @@ static void compare_numbers(verifier *v, const char *field, const double *got,
 }
 
 static void compare_text(verifier *v, const char *field, const char *got,
-                         t2g_string want)
+                         t2g_text want)
 {
     verify_text(v, field, got ? got : "", got ? strlen(got) : 0, want.data,
-                want.n);
+                want.size);
 }
 
 /* --- tasks ---------------------------------------------------------------- */
@@ -150,7 +150,7 @@ static void compare_matching(verifier *v, const json_t *one, const char *mode)
 void verify_difflib(verifier *v, const char *path, const json_t *one)
 {
     char id[48];
-    snprintf(id, sizeof id, "%zu-%zu", member(one, "a").n, member(one, "b").n);
+    snprintf(id, sizeof id, "%zu-%zu", member(one, "a").size, member(one, "b").size);
     if (!verify_begin(v, path, id))
         return;
     compare_matching(v, one, "autojunk");
@@ -160,10 +160,10 @@ void verify_difflib(verifier *v, const char *path, const json_t *one)
 
 /* --- tokens' strings ------------------------------------------------------ */
 
-static t2g_status unhex(t2g_buffer *out, t2g_string hex)
+static t2g_status unhex(t2g_buffer *out, t2g_text hex)
 {
     T2G_TRY(t2g_buffer_append(out, "", 0));
-    for (size_t i = 0; i + 1 < hex.n; i += 2) {
+    for (size_t i = 0; i + 1 < hex.size; i += 2) {
         const char pair[3] = {hex.data[i], hex.data[i + 1], '\0'};
         char byte = (char)strtoul(pair, NULL, 16);
         T2G_TRY(t2g_buffer_append(out, &byte, 1));
@@ -181,7 +181,7 @@ void verify_token_text(verifier *v, const char *path, const json_t *one)
     t2g_status s = unhex(&bytes, member(one, "hex"));
     if (s == T2G_OK)
         s = t2g_official_token_text(&text, &lower, &special,
-                                    (t2g_string){bytes.data, bytes.size});
+                                    (t2g_text){bytes.data, bytes.size});
     if (s != T2G_OK)
         verify_fail(v, "hex", "%s", t2g_error_message());
     else {
@@ -201,7 +201,7 @@ void verify_token_text(verifier *v, const char *path, const json_t *one)
 
 /* The inputs of a matcher. */
 typedef struct row {
-    t2g_string *token, *word;
+    t2g_text *token, *word;
     double *score, *out;
     size_t *word_of;
     size_t tokens, words;
@@ -474,24 +474,24 @@ static bool is_blank(char c)
 
 /* Expected place of a span that was matched, or NULL. They are listed without
  * white space at the ends. */
-static const json_t *matched(const json_t *expect, t2g_string span)
+static const json_t *matched(const json_t *expect, t2g_text span)
 {
     const json_t *list = json_object_get(expect, "matched"), *one;
     size_t i;
-    while (span.n && is_blank(*span.data))
-        span.data++, span.n--;
-    while (span.n && is_blank(span.data[span.n - 1]))
-        span.n--;
+    while (span.size && is_blank(*span.data))
+        span.data++, span.size--;
+    while (span.size && is_blank(span.data[span.size - 1]))
+        span.size--;
     json_array_foreach(list, i, one) {
-        t2g_string s = member(one, "span");
-        if (s.n == span.n && memcmp(s.data, span.data, s.n) == 0)
+        t2g_text s = member(one, "span");
+        if (s.size == span.size && memcmp(s.data, span.data, s.size) == 0)
             return one;
     }
     return NULL;
 }
 
 static void compare_places(verifier *v, const json_t *expect,
-                           const t2g_string *span, size_t count,
+                           const t2g_text *span, size_t count,
                            const t2g_official_place *place)
 {
     for (size_t i = 0; i < count; i++) {
@@ -514,7 +514,7 @@ static void compare_finder(verifier *v, const json_t *one)
     json_object_foreach(found, span, want) {
         t2g_official_place p;
         if (t2g_official_find(&p, T2G_TASK_CODE, member(one, "response"),
-                              (t2g_string){span, strlen(span)}, 0.75) !=
+                              (t2g_text){span, strlen(span)}, 0.75) !=
             T2G_OK) {
             verify_fail(v, "fuzzy_find_075", "%s", t2g_error_message());
             return;
@@ -531,7 +531,7 @@ static void compare_spans(verifier *v, const json_t *one, t2g_task task,
 {
     const json_t *expect = json_object_get(one, "expect");
     size_t n = json_array_size(first), m = json_array_size(second), words;
-    t2g_string *a = strings_of(first), *b = strings_of(second);
+    t2g_text *a = strings_of(first), *b = strings_of(second);
     t2g_official_place *place = t2g_calloc(n + m, sizeof *place);
     double *scores = NULL;
     if (a && b && place &&

@@ -52,4 +52,10 @@ T2G_CHECK t2g_status t2g_buffer_printf(t2g_buffer *b, const char *fmt, ...)
     T2G_PRINTF(2, 3);
 void t2g_buffer_free(t2g_buffer *b);
 
+/** A text of somebody else's. */
+typedef struct t2g_text {
+    const char *data;
+    size_t size;
+} t2g_text;
+
 #endif

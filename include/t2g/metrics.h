@@ -17,12 +17,6 @@
 #include "t2g/memory.h"
 #include "t2g/status.h"
 
-/** A text of somebody else's. */
-typedef struct t2g_text {
-    const char *data;
-    size_t size;
-} t2g_text;
-
 typedef struct t2g_prf {
     double precision, recall, f1;
 } t2g_prf;
@@ -73,18 +67,6 @@ T2G_CHECK t2g_status t2g_rouge(t2g_prf out[T2G_ROUGES], t2g_text reference,
 T2G_CHECK t2g_status t2g_rouge_best(t2g_prf out[T2G_ROUGES],
                                     const t2g_text *reference, size_t count,
                                     t2g_text prediction, bool stem);
-
-/** Matching blocks of two texts in characters, as Python's difflib finds them;
- * `autojunk`: characters frequent in a long b start no block. ratio =
- * 2 matched / (a + b), 1 if both are empty. */
-typedef struct t2g_matching {
-    size_t a, b, matched; /* characters */
-    double ratio;
-} t2g_matching;
-/** T2G_ERR_FORMAT: not UTF-8. T2G_ERR_UNSUPPORTED: texts that repeat so much
- * that comparing them would take more than 2^32 steps. */
-T2G_CHECK t2g_status t2g_match(t2g_matching *out, t2g_text a, t2g_text b,
-                               bool autojunk);
 
 /** [T2G]'s measure of answers in training: half the mean F1 of ROUGE-1, -2 and
  * -L (stemmed) plus half the matching ratio. Errors of both. */
@@ -272,9 +254,9 @@ T2G_CHECK t2g_status t2g_word_run_count(t2g_run_counts *c,
                                         const t2g_word_score *reference,
                                         size_t reference_count, double score);
 
-/** Characters in matching blocks (t2g_match with autojunk) / characters, of
+/** Characters in matching blocks (t2g_sequence_match with autojunk) / characters, of
  * generated and reference; 1, 1, 1 if both are empty; reference alone empty
- * 0, 1, 0; generated alone empty 1, 0, 0. Errors of t2g_match. */
+ * 0, 1, 0; generated alone empty 1, 0, 0. Errors of t2g_sequence_match. */
 T2G_CHECK t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
                                          t2g_text reference);
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../tokenizer/chat_case.h"
 #include "../tokenizer/unicode.h"
 #include "fold.h"
 
@@ -63,49 +64,26 @@ t2g_status t2g_codes_decode(t2g_codes *c, const char *bytes, size_t n)
     return T2G_OK;
 }
 
-static bool is_cased(uint32_t c)
+static t2g_status append_lower(t2g_codes *c, const t2g_buffer *text)
 {
-    return unicode_class(c) & (CLASS_LU | CLASS_LL | CLASS_LT);
-}
-
-/* Passed over in looking for the letters beside a sigma. */
-static bool is_ignorable(uint32_t c)
-{
-    static const uint16_t signs[] = {
-        0x27, 0x2e, 0x3a, 0x5e, 0x60, 0xa8, 0xad, 0xaf, 0xb4, 0xb7, 0xb8,
-        0x387, 0x55f, 0x5f4, 0x200b, 0x200c, 0x200d, 0x2018, 0x2019, 0x2024,
-        0x2027, 0x2060, 0xfe13, 0xfe52, 0xfe55, 0xfeff, 0xff07, 0xff0e,
-        0xff1a};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (c == signs[i])
-            return true;
-    return unicode_class(c) & (CLASS_M | CLASS_LM);
-}
-
-/* A sigma at the end of a word: a letter before it, none behind. */
-static bool is_final(const uint32_t *code, size_t n, size_t i)
-{
-    size_t before = i, behind = i + 1;
-    while (before > 0 && is_ignorable(code[before - 1]))
-        before--;
-    while (behind < n && is_ignorable(code[behind]))
-        behind++;
-    return before > 0 && is_cased(code[before - 1]) &&
-           !(behind < n && is_cased(code[behind]));
+    const unsigned char *s = (const unsigned char *)text->data;
+    T2G_TRY(t2g_codes_append(c, NULL, 0));
+    for (size_t i = 0; i < text->size; i += utf8_length(s[i])) {
+        uint32_t code[3];
+        size_t n = t2g_lower_at(text->data, text->size, i, code);
+        T2G_TRY(t2g_codes_append(c, code, n));
+    }
+    return T2G_OK;
 }
 
 t2g_status t2g_codes_lower(t2g_codes *c, const uint32_t *code, size_t n)
 {
-    static const uint32_t dotted[] = {'i', 0x307};
-    T2G_TRY(t2g_codes_append(c, NULL, 0));
-    for (size_t i = 0; i < n; i++)
-        if (code[i] == 0x130)
-            T2G_TRY(t2g_codes_append(c, dotted, 2));
-        else if (code[i] == 0x3a3)
-            T2G_TRY(t2g_codes_add(c, is_final(code, n, i) ? 0x3c2 : 0x3c3));
-        else
-            T2G_TRY(t2g_codes_add(c, t2g_lower_of(code[i])));
-    return T2G_OK;
+    t2g_buffer text = {0};
+    t2g_status s = t2g_codes_encode(code, n, &text);
+    if (s == T2G_OK)
+        s = append_lower(c, &text);
+    t2g_buffer_free(&text);
+    return s;
 }
 
 t2g_status t2g_codes_encode(const uint32_t *code, size_t n, t2g_buffer *out)
@@ -128,9 +106,9 @@ t2g_part t2g_codes_part(const t2g_codes *c, size_t begin, size_t end)
 
 t2g_part t2g_part_strip(t2g_part p)
 {
-    while (p.n && t2g_is_space(p.code[0]))
+    while (p.n && unicode_is_space(p.code[0]))
         p.code++, p.n--;
-    while (p.n && t2g_is_space(p.code[p.n - 1]))
+    while (p.n && unicode_is_space(p.code[p.n - 1]))
         p.n--;
     return p;
 }
@@ -152,10 +130,10 @@ size_t t2g_part_find(t2g_part text, t2g_part what, size_t from)
 bool t2g_part_word(t2g_part text, size_t *at, t2g_part *word)
 {
     size_t i = *at;
-    while (i < text.n && t2g_is_space(text.code[i]))
+    while (i < text.n && unicode_is_space(text.code[i]))
         i++;
     *word = (t2g_part){text.code + i, 0};
-    while (i < text.n && !t2g_is_space(text.code[i]))
+    while (i < text.n && !unicode_is_space(text.code[i]))
         i++, word->n++;
     *at = i;
     return word->n > 0;

@@ -98,6 +98,7 @@ static void extend_runs(t2g_matcher *m, uint32_t code, size_t i, size_t b_begin,
     const size_t *old_run = m->run + (1 - m->rows % 2) * width;
     const size_t *old_row = m->row + (1 - m->rows % 2) * width;
     look_up(m, code, &begin, &end);
+    m->steps += end - begin;
     for (size_t k = begin; k < end; k++) {
         size_t j = m->place[k];
         if (j < b_begin)
@@ -150,6 +151,8 @@ static t2g_status add_block(block_list *l, t2g_block b)
     return T2G_OK;
 }
 
+#define MOST_STEPS (UINT64_C(1) << 32)
+
 /* Ranges still to be searched; as deep as there are blocks, so no recursion. */
 typedef struct task {
     size_t a_begin, a_end, b_begin, b_end;
@@ -166,7 +169,10 @@ static t2g_status collect(t2g_matcher *m, t2g_part a, block_list *blocks)
         task t = stack[--waiting];
         t2g_block b = t2g_matcher_longest(m, a, t.a_begin, t.a_end, t.b_begin,
                                           t.b_end);
-        if (b.size == 0)
+        if (m->steps > MOST_STEPS)
+            s = t2g_fail(T2G_ERR_UNSUPPORTED, "texts of %zu and %zu characters "
+                         "that repeat too much to be compared", a.n, m->b.n);
+        if (s != T2G_OK || b.size == 0)
             continue;
         s = add_block(blocks, b);
         if (waiting + 2 > capacity) {
@@ -252,14 +258,14 @@ t2g_status t2g_matcher_ratio(t2g_matcher *m, t2g_part a, double *ratio,
     return T2G_OK;
 }
 
-t2g_status t2g_sequence_match(t2g_matching *out, t2g_string a, t2g_string b,
+t2g_status t2g_sequence_match(t2g_matching *out, t2g_text a, t2g_text b,
                               bool autojunk)
 {
     t2g_codes x = {0}, y = {0};
     t2g_matcher m = {0};
-    t2g_status s = t2g_codes_decode(&x, a.data, a.n);
+    t2g_status s = t2g_codes_decode(&x, a.data, a.size);
     if (s == T2G_OK)
-        s = t2g_codes_decode(&y, b.data, b.n);
+        s = t2g_codes_decode(&y, b.data, b.size);
     if (s == T2G_OK)
         s = t2g_matcher_make(&m, t2g_codes_part(&y, 0, y.n), autojunk);
     if (s == T2G_OK)

@@ -16,6 +16,7 @@ typedef struct t2g_matcher {
     size_t *run, *row; /* [2 * (b.n + 1)]: lengths of runs ending there, and the
                           row they are of */
     size_t rows;       /* number of the latest row */
+    uint64_t steps;    /* so far */
 } t2g_matcher;
 
 T2G_CHECK t2g_status t2g_matcher_make(t2g_matcher *m, t2g_part b,

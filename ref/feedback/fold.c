@@ -32,11 +32,6 @@ size_t t2g_character_at(const char *text, size_t n, size_t i, uint32_t *code)
     return length;
 }
 
-bool t2g_is_space(uint32_t c)
-{
-    return (c >= 0x1c && c <= 0x1f) || (unicode_class(c) & CLASS_SPACE);
-}
-
 bool t2g_is_word(uint32_t c)
 {
     return (unicode_class(c) & (CLASS_L | CLASS_N)) != 0;
@@ -46,7 +41,7 @@ size_t t2g_space_at(const char *text, size_t n, size_t i)
 {
     uint32_t code;
     size_t length = t2g_character_at(text, n, i, &code);
-    return t2g_is_space(code) ? length : 0;
+    return unicode_is_space(code) ? length : 0;
 }
 
 bool t2g_word_at(const char *text, size_t n, size_t i)
@@ -70,22 +65,6 @@ int t2g_decimal(uint32_t code)
     }
     bool digit = low > 0 && code - t2g_zero[low - 1] < 10;
     return digit ? (int)(code - t2g_zero[low - 1]) : -1;
-}
-
-uint32_t t2g_lower_of(uint32_t code)
-{
-    if (code < 0x80)
-        return code >= 'A' && code <= 'Z' ? code + 32 : code;
-    size_t low = 0, high = t2g_lower_count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (t2g_lower[middle][0] < code)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < t2g_lower_count && t2g_lower[low][0] == code;
-    return found ? t2g_lower[low][1] : code;
 }
 
 static bool zero_width(uint32_t c)
@@ -198,7 +177,7 @@ typedef struct gap {
 static void put_code(t2g_folded *f, gap *g, uint32_t code, size_t begin,
                      size_t end)
 {
-    if (t2g_is_space(code)) {
+    if (unicode_is_space(code)) {
         if (g->end == 0)
             g->begin = begin;
         g->end = end;

@@ -26,14 +26,10 @@ void t2g_folded_free(t2g_folded *f);
 
 /* The character at byte i: its length (1 for a byte that is not UTF-8). */
 size_t t2g_character_at(const char *text, size_t n, size_t i, uint32_t *code);
-/* White space as Python's str.isspace() has it. */
-bool t2g_is_space(uint32_t code);
 /* Letter or number. */
 bool t2g_is_word(uint32_t code);
 /* Value of a decimal digit of any script, or -1. */
 int t2g_decimal(uint32_t code);
-/* Small letter, or code itself (U+0130 has two and is left alone). */
-uint32_t t2g_lower_of(uint32_t code);
 
 /* Bytes of the white space character at i, or 0. */
 size_t t2g_space_at(const char *text, size_t n, size_t i);

@@ -1,4 +1,4 @@
-/* What characters fold to, their small letters, decimal digits. */
+/* What characters fold to, and decimal digits. */
 #ifndef T2G_FOLDING_TABLES_H
 #define T2G_FOLDING_TABLES_H
 
@@ -11,10 +11,9 @@ typedef struct t2g_folding_entry {
 } t2g_folding_entry;
 
 /* All sorted by code. */
-extern const uint16_t t2g_folding_count, t2g_lower_count, t2g_zero_count;
+extern const uint16_t t2g_folding_count, t2g_zero_count;
 extern const t2g_folding_entry t2g_folding[];
 extern const uint32_t t2g_folding_pool[];
-extern const uint32_t t2g_lower[][2]; /* capital, small letter */
 extern const uint32_t t2g_zero[];     /* zero of each script's digits */
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codes.h"
+#include "../tokenizer/unicode.h"
 #include "fold.h"
 #include "loose.h"
 #include "t2g/official.h"
@@ -14,22 +15,22 @@ enum { SHORTEST = 20, MOST_BRACES = 3, CHECKED = 10, SHOWN = 3 };
 
 /* --- numbers and white space ---------------------------------------------- */
 
-static size_t skip_space(t2g_string s, size_t i)
+static size_t skip_space(t2g_text s, size_t i)
 {
     size_t length;
-    while (i < s.n && (length = t2g_space_at(s.data, s.n, i)))
+    while (i < s.size && (length = t2g_space_at(s.data, s.size, i)))
         i += length;
     return i;
 }
 
 /* Passes decimal digits of any script, their ASCII forms go to `out`. */
-static t2g_status read_digits(t2g_string s, size_t *i, t2g_buffer *out,
+static t2g_status read_digits(t2g_text s, size_t *i, t2g_buffer *out,
                               size_t *count)
 {
     *count = 0;
-    while (*i < s.n) {
+    while (*i < s.size) {
         uint32_t code;
-        size_t length = t2g_character_at(s.data, s.n, *i, &code);
+        size_t length = t2g_character_at(s.data, s.size, *i, &code);
         int digit = t2g_decimal(code);
         if (digit < 0)
             return T2G_OK;
@@ -42,18 +43,18 @@ static t2g_status read_digits(t2g_string s, size_t *i, t2g_buffer *out,
 }
 
 /* Optional sign; digits* . digits+, else digits+. *end = i: none. */
-static t2g_status read_number(t2g_string s, size_t i, size_t *end,
+static t2g_status read_number(t2g_text s, size_t i, size_t *end,
                               double *value)
 {
     t2g_buffer b = {0};
     size_t at = i, whole, fraction = 0;
     t2g_status status = T2G_OK;
-    if (at < s.n && (s.data[at] == '+' || s.data[at] == '-'))
+    if (at < s.size && (s.data[at] == '+' || s.data[at] == '-'))
         status = t2g_buffer_append(&b, s.data + at++, 1);
     if (status == T2G_OK)
         status = read_digits(s, &at, &b, &whole);
     size_t point = at;
-    if (status == T2G_OK && at < s.n && s.data[at] == '.') {
+    if (status == T2G_OK && at < s.size && s.data[at] == '.') {
         at++;
         status = t2g_buffer_puts(&b, ".");
         if (status == T2G_OK)
@@ -71,7 +72,7 @@ static t2g_status read_number(t2g_string s, size_t i, size_t *end,
 
 /* One item of a list of words, as the driver sees it. */
 typedef struct item {
-    t2g_string text;
+    t2g_text text;
     double score;
 } item;
 
@@ -80,7 +81,7 @@ typedef struct items {
     size_t count, capacity;
 } items;
 
-static t2g_status add_item(items *l, t2g_string text, double score)
+static t2g_status add_item(items *l, t2g_text text, double score)
 {
     if (l->count == l->capacity) {
         size_t n = l->capacity ? 2 * l->capacity : 16;
@@ -95,12 +96,12 @@ static t2g_status add_item(items *l, t2g_string text, double score)
 }
 
 /* White space, a colon, white space and a number at i; *end = 0: not so. */
-static t2g_status read_colon_number(t2g_string s, size_t i, size_t *end,
+static t2g_status read_colon_number(t2g_text s, size_t i, size_t *end,
                                     double *value)
 {
     size_t at = skip_space(s, i), behind;
     *end = 0;
-    if (at >= s.n || s.data[at] != ':')
+    if (at >= s.size || s.data[at] != ':')
         return T2G_OK;
     at = skip_space(s, at + 1);
     T2G_TRY(read_number(s, at, &behind, value));
@@ -108,22 +109,22 @@ static t2g_status read_colon_number(t2g_string s, size_t i, size_t *end,
     return T2G_OK;
 }
 
-static size_t find_byte(t2g_string s, size_t from, char c)
+static size_t find_byte(t2g_text s, size_t from, char c)
 {
-    const char *hit = from < s.n ? memchr(s.data + from, c, s.n - from) : NULL;
-    return hit ? (size_t)(hit - s.data) : s.n;
+    const char *hit = from < s.size ? memchr(s.data + from, c, s.size - from) : NULL;
+    return hit ? (size_t)(hit - s.data) : s.size;
 }
 
 /* K: "text": number */
-static t2g_status quoted_keys(items *l, t2g_string s)
+static t2g_status quoted_keys(items *l, t2g_text s)
 {
-    for (size_t i = find_byte(s, 0, '"'); i < s.n;) {
+    for (size_t i = find_byte(s, 0, '"'); i < s.size;) {
         size_t close = find_byte(s, i + 1, '"'), end = 0;
         double value;
-        if (close < s.n && close > i + 1)
+        if (close < s.size && close > i + 1)
             T2G_TRY(read_colon_number(s, close + 1, &end, &value));
         if (end)
-            T2G_TRY(add_item(l, (t2g_string){s.data + i + 1, close - i - 1},
+            T2G_TRY(add_item(l, (t2g_text){s.data + i + 1, close - i - 1},
                              value));
         i = find_byte(s, end ? end : i + 1, '"');
     }
@@ -142,14 +143,14 @@ static bool is_kept(uint32_t c)
 }
 
 /* W: text: number, the text being letters, digits and a few signs. */
-static t2g_status bare_keys(items *l, t2g_string s)
+static t2g_status bare_keys(items *l, t2g_text s)
 {
-    for (size_t i = 0, length = 1; i < s.n;) {
+    for (size_t i = 0, length = 1; i < s.size;) {
         uint32_t code;
         size_t begin = i, end = 0;
         double value;
-        for (; i < s.n; i += length) {
-            length = t2g_character_at(s.data, s.n, i, &code);
+        for (; i < s.size; i += length) {
+            length = t2g_character_at(s.data, s.size, i, &code);
             if (!is_kept(code) && code != '\'')
                 break;
         }
@@ -159,7 +160,7 @@ static t2g_status bare_keys(items *l, t2g_string s)
         }
         T2G_TRY(read_colon_number(s, i, &end, &value));
         if (end) {
-            T2G_TRY(add_item(l, (t2g_string){s.data + begin, i - begin},
+            T2G_TRY(add_item(l, (t2g_text){s.data + begin, i - begin},
                              value));
             i = end;
         }
@@ -168,16 +169,16 @@ static t2g_status bare_keys(items *l, t2g_string s)
 }
 
 /* P: (text, number) */
-static t2g_status tuples(items *l, t2g_string s)
+static t2g_status tuples(items *l, t2g_text s)
 {
-    for (size_t i = find_byte(s, 0, '('); i < s.n;) {
+    for (size_t i = find_byte(s, 0, '('); i < s.size;) {
         size_t comma = find_byte(s, i + 1, ','), next = i + 1;
-        if (comma < s.n && comma > i + 1) {
+        if (comma < s.size && comma > i + 1) {
             size_t at = skip_space(s, comma + 1), end;
             double value;
             T2G_TRY(read_number(s, at, &end, &value));
-            if (end > at && end < s.n && s.data[end] == ')') {
-                T2G_TRY(add_item(l, (t2g_string){s.data + i + 1,
+            if (end > at && end < s.size && s.data[end] == ')') {
+                T2G_TRY(add_item(l, (t2g_text){s.data + i + 1,
                                                  comma - i - 1}, value));
                 next = end + 1;
             }
@@ -204,9 +205,9 @@ static void loaded_free(loaded *l)
 }
 
 /* The whole of s as JSON; *found false: it is none. */
-static t2g_status read_json(t2g_string s, t2g_loose *out, bool *found)
+static t2g_status read_json(t2g_text s, t2g_loose *out, bool *found)
 {
-    t2g_loose_reader r = {.text = s.data, .n = s.n, .strict = true,
+    t2g_loose_reader r = {.text = s.data, .n = s.size, .strict = true,
                           .effort = SIZE_MAX};
     *found = false;
     t2g_loose_skip(&r);
@@ -214,7 +215,7 @@ static t2g_status read_json(t2g_string s, t2g_loose *out, bool *found)
     if (status != T2G_OK)
         return status == T2G_ERR_FORMAT ? T2G_OK : status;
     t2g_loose_skip(&r);
-    *found = r.at == s.n;
+    *found = r.at == s.size;
     if (!*found)
         t2g_loose_free(out);
     return T2G_OK;
@@ -222,9 +223,9 @@ static t2g_status read_json(t2g_string s, t2g_loose *out, bool *found)
 
 /* End of the object that begins at i, braces in strings counted; 0: none, or
  * more than three deep. */
-static size_t object_end(t2g_string s, size_t i)
+static size_t object_end(t2g_text s, size_t i)
 {
-    for (int depth = 0; i < s.n; i++) {
+    for (int depth = 0; i < s.size; i++) {
         depth += (s.data[i] == '{') - (s.data[i] == '}');
         if (depth > MOST_BRACES)
             return 0;
@@ -235,14 +236,14 @@ static size_t object_end(t2g_string s, size_t i)
 }
 
 /* The first object that is JSON, else the whole text if it is. */
-static t2g_status load_tree(t2g_string s, t2g_loose *out, bool *found)
+static t2g_status load_tree(t2g_text s, t2g_loose *out, bool *found)
 {
     *found = false;
-    for (size_t i = find_byte(s, 0, '{'), end; i < s.n && !*found;
+    for (size_t i = find_byte(s, 0, '{'), end; i < s.size && !*found;
          i = find_byte(s, end ? end : i + 1, '{')) {
         end = object_end(s, i);
         if (end)
-            T2G_TRY(read_json((t2g_string){s.data + i, end - i}, out, found));
+            T2G_TRY(read_json((t2g_text){s.data + i, end - i}, out, found));
     }
     return *found ? T2G_OK : read_json(s, out, found);
 }
@@ -258,7 +259,7 @@ static bool cannot_be_shown(const t2g_loose *v)
            (list->kind == LOOSE_OBJECT && list->count / 2 > SHOWN);
 }
 
-static t2g_status load(loaded *out, t2g_string s, bool log)
+static t2g_status load(loaded *out, t2g_text s, bool log)
 {
     bool found;
     *out = (loaded){0};
@@ -301,10 +302,10 @@ void t2g_official_words_free(t2g_official_words *w)
     *w = (t2g_official_words){0};
 }
 
-static size_t characters(t2g_string s)
+static size_t characters(t2g_text s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
+    for (size_t i = 0; i < s.size; i++)
         n += ((unsigned char)s.data[i] & 0xc0) != 0x80;
     return n;
 }
@@ -312,17 +313,17 @@ static size_t characters(t2g_string s)
 /* --- summaries: words ----------------------------------------------------- */
 
 /* Quotes at both ends off. */
-static t2g_string unquoted(t2g_string s)
+static t2g_text unquoted(t2g_text s)
 {
-    while (s.n && (*s.data == '"' || *s.data == '\''))
-        s.data++, s.n--;
-    while (s.n && (s.data[s.n - 1] == '"' || s.data[s.n - 1] == '\''))
-        s.n--;
+    while (s.size && (*s.data == '"' || *s.data == '\''))
+        s.data++, s.size--;
+    while (s.size && (s.data[s.size - 1] == '"' || s.data[s.size - 1] == '\''))
+        s.size--;
     return s;
 }
 
 /* K, then W, then P over the whole reply: the order of the words is lost. */
-static t2g_status all_patterns(items *l, t2g_string reply)
+static t2g_status all_patterns(items *l, t2g_text reply)
 {
     T2G_TRY(quoted_keys(l, reply));
     T2G_TRY(bare_keys(l, reply));
@@ -339,7 +340,7 @@ static bool is_two(const t2g_loose *v)
     case LOOSE_ARRAY: return v->count == 2;
     case LOOSE_OBJECT: return v->count == 4;
     case LOOSE_STRING:
-        return characters((t2g_string){v->text, v->length}) == 2;
+        return characters((t2g_text){v->text, v->length}) == 2;
     default: return false;
     }
 }
@@ -361,11 +362,11 @@ static const char *complaint_of(const t2g_loose *list)
 }
 
 /* What stays of a word: ends cut to ASCII letters, digits and three signs. */
-static t2g_status clean(t2g_string text, char **word)
+static t2g_status clean(t2g_text text, char **word)
 {
     t2g_codes c = {0};
     t2g_buffer b = {0};
-    t2g_status s = t2g_codes_decode(&c, text.data, text.n);
+    t2g_status s = t2g_codes_decode(&c, text.data, text.size);
     size_t begin = 0, end = c.n;
     while (begin < end && !is_kept(c.code[begin]))
         begin++;
@@ -381,7 +382,7 @@ static t2g_status clean(t2g_string text, char **word)
 }
 
 /* Adds one word; a number too large to be one leaves the lists out of step. */
-static t2g_status add_word(t2g_official_words *out, t2g_string text,
+static t2g_status add_word(t2g_official_words *out, t2g_text text,
                            double score, bool too_large, bool *broken)
 {
     char *word;
@@ -407,7 +408,7 @@ static t2g_status add_list(t2g_official_words *out, const t2g_loose *list,
         const t2g_loose *v = &pair->item[1];
         if (v->kind != LOOSE_NUMBER && v->kind != LOOSE_BOOL)
             continue;
-        T2G_TRY(add_word(out, (t2g_string){pair->item[0].text,
+        T2G_TRY(add_word(out, (t2g_text){pair->item[0].text,
                                            pair->item[0].length},
                          v->kind == LOOSE_BOOL ? v->truth : v->number,
                          v->integer && isinf(v->number), broken));
@@ -444,7 +445,7 @@ static t2g_status finish_words(t2g_official_words *out, bool broken)
 }
 
 static t2g_status read_sum(t2g_official_words *out, loaded *l,
-                           t2g_string reply)
+                           t2g_text reply)
 {
     bool broken = false;
     items found = {0};
@@ -474,7 +475,7 @@ static t2g_status read_sum(t2g_official_words *out, loaded *l,
 
 /* Spans of one list, copied. */
 typedef struct spans {
-    t2g_string *item;
+    t2g_text *item;
     size_t count, capacity;
 } spans;
 
@@ -490,7 +491,7 @@ static t2g_status keep_span(spans *l, const char *text, size_t n)
 {
     if (l->count == l->capacity) {
         size_t capacity = l->capacity ? 2 * l->capacity : 8;
-        t2g_string *more = t2g_regrow(l->item, l->count, capacity,
+        t2g_text *more = t2g_regrow(l->item, l->count, capacity,
                                       sizeof *more);
         if (!more)
             return T2G_ERR_MEMORY;
@@ -500,65 +501,65 @@ static t2g_status keep_span(spans *l, const char *text, size_t n)
     char *copy = t2g_strndup(text, n);
     if (!copy)
         return T2G_ERR_MEMORY;
-    l->item[l->count++] = (t2g_string){copy, n};
+    l->item[l->count++] = (t2g_text){copy, n};
     return T2G_OK;
 }
 
 /* str.strip() */
-static t2g_string stripped(t2g_string s)
+static t2g_text stripped(t2g_text s)
 {
     size_t begin = skip_space(s, 0), end = begin, length;
-    for (size_t i = begin; i < s.n; i += length) {
+    for (size_t i = begin; i < s.size; i += length) {
         uint32_t code;
-        length = t2g_character_at(s.data, s.n, i, &code);
-        end = t2g_is_space(code) ? end : i + length;
+        length = t2g_character_at(s.data, s.size, i, &code);
+        end = unicode_is_space(code) ? end : i + length;
     }
-    return (t2g_string){s.data + begin, end - begin};
+    return (t2g_text){s.data + begin, end - begin};
 }
 
 /* Backslash and quote become a quote (QA); stripped; empty ones are dropped. */
-static t2g_status add_span(spans *l, t2g_string text, bool unescape)
+static t2g_status add_span(spans *l, t2g_text text, bool unescape)
 {
     t2g_buffer b = {0};
     t2g_status s = t2g_buffer_append(&b, "", 0);
-    for (size_t i = 0; s == T2G_OK && i < text.n; i++)
-        if (!(unescape && text.data[i] == '\\' && i + 1 < text.n &&
+    for (size_t i = 0; s == T2G_OK && i < text.size; i++)
+        if (!(unescape && text.data[i] == '\\' && i + 1 < text.size &&
               text.data[i + 1] == '"'))
             s = t2g_buffer_append(&b, text.data + i, 1);
     if (s == T2G_OK) {
-        t2g_string span = stripped((t2g_string){b.data, b.size});
-        s = span.n ? keep_span(l, span.data, span.n) : T2G_OK;
+        t2g_text span = stripped((t2g_text){b.data, b.size});
+        s = span.size ? keep_span(l, span.data, span.size) : T2G_OK;
     }
     t2g_buffer_free(&b);
     return s;
 }
 
 /* The quoted runs between [ and ] on one line behind the quoted key. */
-static t2g_status pattern_list(spans *l, t2g_string s, const char *key,
+static t2g_status pattern_list(spans *l, t2g_text s, const char *key,
                                bool unescape)
 {
     size_t n = strlen(key);
-    for (size_t i = find_byte(s, 0, '"'); i < s.n;
+    for (size_t i = find_byte(s, 0, '"'); i < s.size;
          i = find_byte(s, i + 1, '"')) {
-        if (s.n - i < n + 2 || memcmp(s.data + i + 1, key, n) != 0 ||
+        if (s.size - i < n + 2 || memcmp(s.data + i + 1, key, n) != 0 ||
             s.data[i + 1 + n] != '"')
             continue;
         size_t at = skip_space(s, i + n + 2);
-        if (at >= s.n || s.data[at] != ':')
+        if (at >= s.size || s.data[at] != ':')
             continue;
         at = skip_space(s, at + 1);
-        if (at >= s.n || s.data[at] != '[')
+        if (at >= s.size || s.data[at] != '[')
             continue;
         size_t close = find_byte(s, at + 1, ']');
-        if (close >= s.n || find_byte(s, at + 1, '\n') < close)
+        if (close >= s.size || find_byte(s, at + 1, '\n') < close)
             continue;
-        t2g_string inside = {s.data, close};
+        t2g_text inside = {s.data, close};
         for (size_t q = find_byte(inside, at + 1, '"'), e; q < close;
              q = find_byte(inside, e + 1, '"')) {
             e = find_byte(inside, q + 1, '"');
             if (e >= close)
                 break;
-            T2G_TRY(add_span(l, (t2g_string){s.data + q + 1, e - q - 1},
+            T2G_TRY(add_span(l, (t2g_text){s.data + q + 1, e - q - 1},
                              unescape));
         }
         return T2G_OK;
@@ -583,7 +584,7 @@ static t2g_status take_qa(spans *l, const t2g_loose *list,
     for (size_t i = 0; i < list->count; i++) {
         const t2g_loose *v = &list->item[i];
         if (v->kind == LOOSE_STRING)
-            T2G_TRY(add_span(l, (t2g_string){v->text, v->length}, true));
+            T2G_TRY(add_span(l, (t2g_text){v->text, v->length}, true));
         else if (!is_false(v))
             *raised = "AttributeError";
     }
@@ -601,14 +602,14 @@ static t2g_status take_code(spans *l, const t2g_loose *list,
     size_t step = list->kind == LOOSE_OBJECT ? 2 : 1; /* an object: its keys */
     for (size_t i = 0; list->kind >= LOOSE_ARRAY && i < list->count; i += step)
         if (list->item[i].kind == LOOSE_STRING)
-            T2G_TRY(add_span(l, (t2g_string){list->item[i].text,
+            T2G_TRY(add_span(l, (t2g_text){list->item[i].text,
                                              list->item[i].length}, false));
     return T2G_OK;
 }
 
 /* Both lists; *raised names the exception that taking them ends in. */
 static t2g_status take_spans(spans list[2], const loaded *l, t2g_task task,
-                             t2g_string reply, const char **raised)
+                             t2g_text reply, const char **raised)
 {
     static const char *const names[2][2] = {{"good_spans", "poor_spans"},
                                             {"wrong_code",
@@ -631,7 +632,7 @@ static t2g_status take_spans(spans list[2], const loaded *l, t2g_task task,
     return T2G_OK;
 }
 
-static t2g_status copy_words(t2g_official_words *out, t2g_string response,
+static t2g_status copy_words(t2g_official_words *out, t2g_text response,
                              size_t words)
 {
     out->word = t2g_calloc(words, sizeof *out->word);
@@ -639,10 +640,10 @@ static t2g_status copy_words(t2g_official_words *out, t2g_string response,
         return T2G_ERR_MEMORY;
     for (size_t i = skip_space(response, 0), end; out->count < words;
          i = skip_space(response, end)) {
-        for (end = i; end < response.n &&
-                      !t2g_space_at(response.data, response.n, end);) {
+        for (end = i; end < response.size &&
+                      !t2g_space_at(response.data, response.size, end);) {
             uint32_t code;
-            end += t2g_character_at(response.data, response.n, end, &code);
+            end += t2g_character_at(response.data, response.size, end, &code);
         }
         char *copy = t2g_strndup(response.data + i, end - i);
         if (!copy)
@@ -653,7 +654,7 @@ static t2g_status copy_words(t2g_official_words *out, t2g_string response,
 }
 
 static t2g_status score_spans(t2g_official_words *out, t2g_task task,
-                              t2g_string response, const spans list[2])
+                              t2g_text response, const spans list[2])
 {
     size_t words = 0;
     T2G_TRY(t2g_official_word_scores(&out->score, &words, task, response,
@@ -667,8 +668,8 @@ static t2g_status score_spans(t2g_official_words *out, t2g_task task,
 }
 
 static t2g_status read_spans(t2g_official_words *out, const loaded *l,
-                             t2g_task task, t2g_string response,
-                             t2g_string reply)
+                             t2g_task task, t2g_text response,
+                             t2g_text reply)
 {
     spans list[2] = {{0}, {0}};
     const char *raised = NULL;
@@ -682,7 +683,7 @@ static t2g_status read_spans(t2g_official_words *out, const loaded *l,
 }
 
 t2g_status t2g_official_reply(t2g_official_words *out, t2g_task task,
-                              t2g_string response, t2g_string reply)
+                              t2g_text response, t2g_text reply)
 {
     loaded l;
     *out = (t2g_official_words){0};

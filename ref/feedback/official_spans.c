@@ -436,13 +436,13 @@ static void score_code(double *score, size_t words, t2g_part t, marked *m,
 /* --- both ----------------------------------------------------------------- */
 
 t2g_status t2g_official_find(t2g_official_place *out, t2g_task task,
-                             t2g_string text, t2g_string span,
+                             t2g_text text, t2g_text span,
                              double threshold)
 {
     t2g_codes t = {0}, p = {0};
-    t2g_status s = t2g_codes_decode(&t, text.data, text.n);
+    t2g_status s = t2g_codes_decode(&t, text.data, text.size);
     if (s == T2G_OK)
-        s = t2g_codes_decode(&p, span.data, span.n);
+        s = t2g_codes_decode(&p, span.data, span.size);
     if (s == T2G_OK)
         s = task == T2G_TASK_QA ? find_qa(out, all(&t), all(&p), threshold)
                                 : find_code(out, all(&t), all(&p), threshold);
@@ -459,10 +459,10 @@ typedef struct job {
     t2g_official_place *place; /* or NULL */
 } job;
 
-static t2g_status place_one(job *j, size_t i, t2g_string span, double score)
+static t2g_status place_one(job *j, size_t i, t2g_text span, double score)
 {
     t2g_official_place at = nowhere;
-    T2G_TRY(t2g_codes_decode(&j->span[i], span.data, span.n));
+    T2G_TRY(t2g_codes_decode(&j->span[i], span.data, span.size));
     t2g_part p = t2g_part_strip(all(&j->span[i]));
     if (j->task == T2G_TASK_QA && p.n)
         T2G_TRY(place_qa(&at, all(&j->text), p));
@@ -492,8 +492,8 @@ static t2g_status score_response(job *j, double **scores, size_t *words)
 }
 
 t2g_status t2g_official_word_scores(
-    double **scores, size_t *words, t2g_task task, t2g_string response,
-    const t2g_string *first, size_t firsts, const t2g_string *second,
+    double **scores, size_t *words, t2g_task task, t2g_text response,
+    const t2g_text *first, size_t firsts, const t2g_text *second,
     size_t seconds, t2g_official_place *place)
 {
     size_t count = firsts + seconds;
@@ -503,7 +503,7 @@ t2g_status t2g_official_word_scores(
              .marked = t2g_calloc(count, sizeof *j.marked), .place = place};
     *scores = NULL;
     t2g_status s = j.span && j.marked
-                       ? t2g_codes_decode(&j.text, response.data, response.n)
+                       ? t2g_codes_decode(&j.text, response.data, response.size)
                        : T2G_ERR_MEMORY;
     for (size_t i = 0; s == T2G_OK && i < count; i++)
         s = i < firsts ? place_one(&j, i, first[i], first_score)

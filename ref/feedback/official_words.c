@@ -25,11 +25,11 @@ static t2g_status to_string(t2g_part p, char **out)
 }
 
 t2g_status t2g_official_token_text(char **text, char **lower, bool *special,
-                                   t2g_string bytes)
+                                   t2g_text bytes)
 {
     t2g_codes c = {0}, low = {0};
     *text = *lower = NULL;
-    t2g_status s = t2g_codes_decode(&c, bytes.data, bytes.n);
+    t2g_status s = t2g_codes_decode(&c, bytes.data, bytes.size);
     for (size_t i = 0; i < c.n; i++)
         c.code[i] = c.code[i] == 0x201b ? '\'' : c.code[i];
     t2g_part p = t2g_part_strip(t2g_codes_part(&c, 0, c.n));
@@ -65,7 +65,7 @@ static void free_strings(strings *s)
     t2g_free(s->at);
 }
 
-static t2g_status read_strings(strings *s, const t2g_string *string,
+static t2g_status read_strings(strings *s, const t2g_text *string,
                                size_t count, bool lower)
 {
     t2g_codes one = {0};
@@ -73,7 +73,7 @@ static t2g_status read_strings(strings *s, const t2g_string *string,
     t2g_status status = s->at ? T2G_OK : T2G_ERR_MEMORY;
     for (size_t i = 0; status == T2G_OK && i < count; i++) {
         one.n = 0;
-        status = t2g_codes_decode(&one, string[i].data, string[i].n);
+        status = t2g_codes_decode(&one, string[i].data, string[i].size);
         if (status == T2G_OK)
             status = lower ? t2g_codes_lower(&s->codes, one.code, one.n)
                            : t2g_codes_append(&s->codes, one.code, one.n);
@@ -170,8 +170,8 @@ static bool all_blank(const strings *words)
 }
 
 t2g_status t2g_official_match(double *score, size_t *word_of, size_t *skipped,
-                              const t2g_string *token, size_t tokens,
-                              const t2g_string *word, const double *word_score,
+                              const t2g_text *token, size_t tokens,
+                              const t2g_text *word, const double *word_score,
                               size_t words, t2g_task task)
 {
     matcher m = {0};
@@ -202,19 +202,19 @@ t2g_status t2g_official_match(double *score, size_t *word_of, size_t *skipped,
 
 /* --- a whole row ---------------------------------------------------------- */
 
-static bool is_text(t2g_string s, const char *text)
+static bool is_text(t2g_text s, const char *text)
 {
-    return s.n == strlen(text) && memcmp(s.data, text, s.n) == 0;
+    return s.size == strlen(text) && memcmp(s.data, text, s.size) == 0;
 }
 
-size_t t2g_official_answer_start(const t2g_string *token, size_t tokens)
+size_t t2g_official_answer_start(const t2g_text *token, size_t tokens)
 {
     for (size_t i = 0; i + 2 < tokens; i++) {
         if (!is_text(token[i], "<|start_header_id|>") ||
             !is_text(token[i + 1], "assistant") ||
             !is_text(token[i + 2], "<|end_header_id|>"))
             continue;
-        for (i += 3; i < tokens && token[i].n == 0;)
+        for (i += 3; i < tokens && token[i].size == 0;)
             i++;
         return i;
     }
@@ -229,8 +229,8 @@ static bool is_degenerate(size_t words, t2g_task task)
 }
 
 t2g_status t2g_official_rematch(double *score, size_t *answer, double *share,
-                                const t2g_string *token, size_t tokens,
-                                const t2g_string *word,
+                                const t2g_text *token, size_t tokens,
+                                const t2g_text *word,
                                 const double *word_score, size_t words,
                                 t2g_task task)
 {

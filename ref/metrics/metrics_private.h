@@ -13,6 +13,15 @@ void t2g_tokens_clear(t2g_tokens *t);
 
 /* Appends text in lower case as Unicode has it without a language: one to one,
  * but for U+0130, and sigma by its place. T2G_ERR_FORMAT: not UTF-8. */
+/* Characters of two texts, and those in the blocks that difflib matches. */
+typedef struct t2g_text_matching {
+    size_t a, b, matched;
+    double ratio;
+} t2g_text_matching;
+/* t2g_sequence_match with autojunk. T2G_ERR_FORMAT: not UTF-8. */
+T2G_CHECK t2g_status t2g_text_match(t2g_text_matching *out, t2g_text a,
+                                    t2g_text b);
+
 T2G_CHECK t2g_status t2g_lower_text(t2g_buffer *out, t2g_text text);
 
 /* T2G_ERR_FORMAT with the position if text is not UTF-8. */

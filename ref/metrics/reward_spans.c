@@ -107,14 +107,14 @@ t2g_status t2g_word_run_count(t2g_run_counts *c,
 t2g_status t2g_code_similarity(t2g_prf *out, t2g_text generated,
                                t2g_text reference)
 {
-    t2g_matching m;
+    t2g_text_matching m;
     if (generated.size == 0 || reference.size == 0) {
         *out = (t2g_prf){reference.size ? 1 : generated.size == 0,
                          generated.size ? 1 : reference.size == 0,
                          generated.size == reference.size};
         return T2G_OK;
     }
-    T2G_TRY(t2g_match(&m, generated, reference, true));
+    T2G_TRY(t2g_text_match(&m, generated, reference));
     *out = t2g_prf_of((double)m.matched, (double)m.a, (double)m.b);
     return T2G_OK;
 }

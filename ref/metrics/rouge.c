@@ -191,9 +191,9 @@ t2g_status t2g_rouge_best(t2g_prf out[T2G_ROUGES], const t2g_text *reference,
 t2g_status t2g_similarity(double *out, t2g_text reference, t2g_text prediction)
 {
     t2g_prf rouge[T2G_ROUGES];
-    t2g_matching m;
+    t2g_text_matching m;
     T2G_TRY(t2g_rouge(rouge, reference, prediction, true));
-    T2G_TRY(t2g_match(&m, reference, prediction, true));
+    T2G_TRY(t2g_text_match(&m, reference, prediction));
     double mean = (rouge[T2G_ROUGE_1].f1 + rouge[T2G_ROUGE_2].f1 +
                    rouge[T2G_ROUGE_L].f1) / 3;
     *out = 0.5 * mean + 0.5 * m.ratio;

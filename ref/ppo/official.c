@@ -10,7 +10,7 @@
 
 /* Strings as the matcher compares them. */
 typedef struct strings {
-    t2g_string *item;
+    t2g_text *item;
     char **own; /* [count] */
     size_t count;
 } strings;
@@ -35,10 +35,10 @@ static t2g_status read_strings(strings *s, const char *const *string,
         bool special;
         t2g_status status = t2g_official_token_text(
             &s->own[i], &lower, &special,
-            (t2g_string){string[i], strlen(string[i])});
+            (t2g_text){string[i], strlen(string[i])});
         t2g_free(lower);
         T2G_TRY(status);
-        s->item[i] = (t2g_string){s->own[i], strlen(s->own[i])};
+        s->item[i] = (t2g_text){s->own[i], strlen(s->own[i])};
     }
     return T2G_OK;
 }
@@ -46,7 +46,7 @@ static t2g_status read_strings(strings *s, const char *const *string,
 static bool any_word(const strings *word)
 {
     for (size_t i = 0; i < word->count; i++)
-        if (word->item[i].n)
+        if (word->item[i].size)
             return true;
     return false;
 }

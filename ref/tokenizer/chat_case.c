@@ -154,7 +154,7 @@ t2g_status t2g_text_capitalize(t2g_builder *b, t2g_string a)
 /* What the filter `title` has between words. */
 static bool separates_words(uint32_t code)
 {
-    return t2g_is_space(code) || code == '-' || code == '(' || code == '{' ||
+    return unicode_is_space(code) || code == '-' || code == '(' || code == '{' ||
            code == '[' || code == '<';
 }
 

@@ -48,7 +48,7 @@ static t2g_status add_text(t2g_render *r, t2g_list *list, t2g_string text)
 static size_t word_length(t2g_string a)
 {
     size_t n = 0;
-    while (n < a.n && !t2g_is_space(utf8_decode((const unsigned char *)a.s +
+    while (n < a.n && !unicode_is_space(utf8_decode((const unsigned char *)a.s +
                                                 n)))
         n += utf8_length((unsigned char)a.s[n]);
     return n;

@@ -67,7 +67,6 @@ size_t t2g_text_line(t2g_string a, size_t at, size_t *next);
 enum { T2G_STRIP_LEFT = 1, T2G_STRIP_RIGHT = 2, T2G_STRIP_BOTH = 3 };
 /* Without characters of the set at the ends; NULL: white space of Python. */
 t2g_string t2g_text_strip(t2g_string a, const t2g_string *set, unsigned sides);
-bool t2g_is_space(uint32_t code);
 
 /* Text that grows. */
 typedef struct t2g_builder {

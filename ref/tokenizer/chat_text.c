@@ -181,17 +181,11 @@ size_t t2g_text_line(t2g_string a, size_t at, size_t *next)
 
 /* --- stripping ----------------------------------------------------------- */
 
-bool t2g_is_space(uint32_t code)
-{
-    return (code >= 0x1c && code <= 0x1f) ||
-           (unicode_class(code) & CLASS_SPACE) != 0;
-}
-
 static bool is_stripped(t2g_string a, size_t at, const t2g_string *set)
 {
     const unsigned char *s = (const unsigned char *)a.s + at;
     if (!set)
-        return t2g_is_space(utf8_decode(s));
+        return unicode_is_space(utf8_decode(s));
     t2g_string character = {a.s + at, NULL, utf8_length(s[0])};
     return t2g_text_find(*set, character, 0) != T2G_NOWHERE;
 }

@@ -3,6 +3,7 @@
 #ifndef T2G_TOKENIZER_UNICODE_H
 #define T2G_TOKENIZER_UNICODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -87,6 +88,13 @@ static inline unsigned unicode_class(uint32_t code)
     unsigned block = t2g_unicode_block[code / T2G_UNICODE_BLOCK];
     return t2g_unicode_classes
         [t2g_unicode_kind[block][code % T2G_UNICODE_BLOCK]];
+}
+
+/* Python's str.isspace(): White_Space and the separators of ASCII. */
+static inline bool unicode_is_space(uint32_t code)
+{
+    return (code >= 0x1c && code <= 0x1f) ||
+           (unicode_class(code) & CLASS_SPACE) != 0;
 }
 
 /* Bytes of the character whose first byte this is. */

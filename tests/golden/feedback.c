@@ -282,10 +282,10 @@ static void words(void **state)
 
 /* --- sequence matcher ----------------------------------------------------- */
 
-static t2g_string string_of(const json_t *o, const char *key)
+static t2g_text string_of(const json_t *o, const char *key)
 {
     const json_t *v = json_object_get(o, key);
-    return (t2g_string){json_string_value(v), json_string_length(v)};
+    return (t2g_text){json_string_value(v), json_string_length(v)};
 }
 
 static void same_block(const t2g_block *got, const json_t *want)

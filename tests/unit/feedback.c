@@ -516,7 +516,7 @@ static void give_back(void *context, void *pointer)
 
 static t2g_status released_way(void)
 {
-    static const t2g_string response = {text, sizeof text - 1};
+    static const t2g_text response = {text, sizeof text - 1};
     static const char *const replies[] = {
         "{\"textual_feedback\": \"\", \"word_score_list\": [[\"Come\", 1], "
         "[\"on\", -1]]}", "{\"textual_feedback\": \"\", \"good_spans\": "
@@ -525,7 +525,7 @@ static t2g_status released_way(void)
     for (size_t task = 0; task < 3; task++) {
         t2g_official_words w;
         T2G_TRY(t2g_official_reply(&w, (t2g_task)task, response,
-                                   (t2g_string){replies[task],
+                                   (t2g_text){replies[task],
                                                 strlen(replies[task])}));
         t2g_official_words_free(&w);
     }

@@ -147,23 +147,30 @@ static void long_texts_are_refused(void **state)
 static void matching_edges(void **state)
 {
     (void)state;
-    t2g_matching m;
-    assert_int_equal(t2g_match(&m, text(""), text(""), true), T2G_OK);
-    assert_true(m.ratio == 1 && m.matched == 0);
-    assert_int_equal(t2g_match(&m, text("\xc3\xa9" "a"), text("a"), true),
-                     T2G_OK);
-    assert_true(m.a == 2 && m.b == 1 && m.matched == 1);
-    assert_int_equal(t2g_match(&m, text("\xff"), text("a"), true),
-                     T2G_ERR_FORMAT);
+    double same;
     char many[201];
     memset(many, 'a', 200);
     many[200] = '\0';
-    assert_int_equal(t2g_match(&m, text("aaa"), text(many), true), T2G_OK);
-    assert_int_equal(m.matched, 3); /* no block starts, the empty one grows */
-    assert_int_equal(t2g_match(&m, text("xaaa"), text(many), true), T2G_OK);
-    assert_int_equal(m.matched, 0);
-    assert_int_equal(t2g_match(&m, text("xaaa"), text(many), false), T2G_OK);
-    assert_int_equal(m.matched, 3);
+    assert_int_equal(t2g_similarity(&same, text(""), text("")), T2G_OK);
+    assert_true(same == 0.5); /* no n-grams, but all characters alike */
+    assert_int_equal(t2g_similarity(&same, text("\xff"), text("a")),
+                     T2G_ERR_FORMAT);
+    t2g_matching m;
+    static const struct {
+        const char *a;
+        bool autojunk;
+        size_t matched;
+    } cases[] = {{"aaa", true, 3}, /* no block starts, the empty one grows */
+                 {"xaaa", true, 0}, {"xaaa", false, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t matched = 0;
+        assert_int_equal(t2g_sequence_match(&m, text(cases[i].a), text(many),
+                                            cases[i].autojunk), T2G_OK);
+        for (size_t k = 0; k < m.count; k++)
+            matched += m.block[k].size;
+        assert_int_equal(matched, cases[i].matched);
+        t2g_matching_free(&m);
+    }
 }
 
 /* --- BLEU ----------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 """Writes ref/feedback/folding_tables.c: what each character folds to when a
-quote is searched (compatibility decomposition, then full case folding), what
-str.lower() makes of it, and the decimal digits.
+quote is searched (compatibility decomposition, then full case folding), and the
+decimal digits.
 
     python vectors/gen/folding_tables.py
 
@@ -36,12 +36,6 @@ def sequences():
     return entries, pool
 
 
-def lowered():
-    """One to one; the capital I with a dot is left to the caller."""
-    return [(c, ord(chr(c).lower())) for c in CODES
-            if len(chr(c).lower()) == 1 and chr(c).lower() != chr(c)]
-
-
 def zeros():
     """First of each run of ten decimal digits."""
     return [c for c in CODES if unicodedata.decimal(chr(c), None) == 0]
@@ -59,7 +53,7 @@ def wrap(items):
 
 def main():
     entries, pool = sequences()
-    lower, zero = lowered(), zeros()
+    zero = zeros()
     OUTPUT.write_text(f"""\
 /* Written by vectors/gen/folding_tables.py from Unicode \
 {unicodedata.unidata_version}. */
@@ -74,18 +68,12 @@ const uint32_t t2g_folding_pool[] = {{
 {wrap(f"0x{c:x}" for c in pool)}
 }};
 
-const uint16_t t2g_lower_count = {len(lower)};
-const uint32_t t2g_lower[][2] = {{
-{wrap(f"{{0x{a:x}, 0x{b:x}}}" for a, b in lower)}
-}};
-
 const uint16_t t2g_zero_count = {len(zero)};
 const uint32_t t2g_zero[] = {{
 {wrap(f"0x{c:x}" for c in zero)}
 }};
 """)
-    print(f"{OUTPUT.name}: {len(entries)} folded, {len(lower)} lowered, "
-          f"{len(zero)} zeros", file=sys.stderr)
+    print(f"{OUTPUT.name}: {len(entries)} folded, {len(zero)} zeros", file=sys.stderr)
 
 
 if __name__ == "__main__":
