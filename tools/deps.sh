@@ -5,7 +5,7 @@
 set -u
 
 what=${1:-build}
-libraries='sleef jansson xxhash zlib cmocka'
+libraries='sleef jansson xxhash zlib curl cmocka'
 
 compiler()
 {
@@ -28,6 +28,7 @@ include()
     jansson) echo '#include <jansson.h>' ;;
     xxhash) echo '#include <xxhash.h>' ;;
     zlib) echo '#include <zlib.h>' ;;
+    curl) echo '#include <curl/curl.h>' ;;
     cmocka) printf '#include <stdarg.h>\n#include <stddef.h>\n'
             printf '#include <stdint.h>\n#include <setjmp.h>\n'
             echo '#include <cmocka.h>' ;;
@@ -84,10 +85,12 @@ package()
     apt:make) echo make ;;
     apt:qemu) echo qemu-user ;;
     apt:zlib) echo zlib1g-dev$suffix ;;
+    apt:curl) echo libcurl4-openssl-dev$suffix ;;
     apt:*) echo "lib$2-dev$suffix" ;;
     dnf:compiler) echo gcc glibc-devel ;;
     dnf:make) echo make ;;
     dnf:cmocka) echo libcmocka-devel ;;
+    dnf:curl) echo libcurl-devel ;;
     dnf:*) echo "$2-devel" ;;
     *:compiler) echo gcc ;;
     *) echo "$2" ;;

@@ -5,6 +5,7 @@
 
 #define T2G_VERSION "0.1.0"
 
+#include "t2g/critic.h"
 #include "t2g/facts.h"
 #include "t2g/feedback.h"
 #include "t2g/files.h"
