@@ -231,10 +231,10 @@ t2g_status t2g_answers_add(t2g_answers *a, const char *key,
         s = t2g_json_append(&a->line, line, false);
     if (s == T2G_OK)
         s = t2g_buffer_puts(&a->line, "\n");
-    if (s == T2G_OK)
-        s = append_line(a);
     if (s == T2G_OK && json_object_set(a->by_key, key, line) != 0)
         s = t2g_fail(T2G_ERR_MEMORY, "%s: no memory for an answer", a->path);
+    else if (s == T2G_OK && (s = append_line(a)) != T2G_OK)
+        json_object_del(a->by_key, key);
     json_decref(line);
     return s;
 }
