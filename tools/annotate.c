@@ -21,7 +21,7 @@ typedef struct critic {
     t2g_status (*judge)(annotation *a, size_t i, t2g_critique *out);
 } critic;
 
-/* --- the critics ----------------------------------------------------------- */
+/* --- the critics ---------------------------------------------------------- */
 
 /* The built-in task's: checks every fact against the message. */
 static t2g_status judge_facts(annotation *a, size_t i, t2g_critique *out)
@@ -65,7 +65,7 @@ static const char *const critic_names[] = {"facts", "llm", "command", NULL};
 enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND };
 static const char *const task_names[] = {"sum", "qa", "code", NULL};
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 /* Members of an earlier annotation that would speak for this critique. */
 static void forget_old(json_t *record)
@@ -145,23 +145,37 @@ static t2g_status write_output(annotation *a)
     return s;
 }
 
-/* --- the run --------------------------------------------------------------- */
+/* --- the run -------------------------------------------------------------- */
+
+static void print_json(const annotation *a)
+{
+    const asked *q = &a->asked;
+    const usage *u = &a->asker->used;
+    json_t *o = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "responses",
+        (json_int_t)a->records.count, "unparsed", (json_int_t)a->unparsed,
+        "questions", (json_int_t)q->questions, "asked",
+        (json_int_t)(q->questions - q->from_file), "tries",
+        (json_int_t)q->tries, "failed",
+        (json_int_t)json_object_size(q->failed), "prompt_tokens",
+        u->prompt_tokens, "completion_tokens", u->completion_tokens, "cost",
+        u->cost);
+    json_dumpf(o, stdout, JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(o);
+}
 
 static void report(const annotation *a)
 {
-    char text[128];
+    char text[96];
     const asked *q = &a->asked;
-    size_t failed = json_object_size(q->failed);
-    (void)a->asker->progress(a->asker, text, sizeof text);
+    usage_text(text, sizeof text, &a->asker->used);
     cli_note(a->inv, "%zu responses, %zu unparsed; %zu questions, %zu asked in "
              "%zu tries, %zu without an answer%s%s", a->records.count,
              a->unparsed, q->questions, q->questions - q->from_file, q->tries,
-             failed, text[0] ? "; " : "", text);
+             json_object_size(q->failed), text[0] ? "; " : "", text);
     if (a->inv->common.json && strcmp(a->o->output, "-") != 0)
-        printf("{\"responses\": %zu, \"unparsed\": %zu, \"questions\": %zu, "
-               "\"asked\": %zu, \"tries\": %zu, \"failed\": %zu}\n",
-               a->records.count, a->unparsed, q->questions,
-               q->questions - q->from_file, q->tries, failed);
+        print_json(a);
 }
 
 static t2g_status ask_and_write(annotation *a)
@@ -200,7 +214,7 @@ static t2g_status print_prompt(const annotate_options *o)
     return s;
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 /* What is missing, or NULL. */
 static const char *missing(const annotate_options *o)
@@ -294,8 +308,8 @@ static int run_with(const invocation *inv, annotate_options *o)
 
 #define ASKING_OPTIONS(o)                                                      \
     TEXT("answers", (o).answers, "Asking (--critic llm, command)",             \
-         "file that keeps every answer; a later run asks only for what is not "\
-         "in it (default: OUTPUT.answers.jsonl)"),                             \
+         "file that keeps every answer; a later run asks only for what is "    \
+         "missing (default: OUTPUT.answers.jsonl)"),                           \
     COUNT("concurrency", (o).asking.concurrency,                               \
           "Asking (--critic llm, command)", "requests or processes at a time", \
           1, 1024),                                                            \

@@ -38,7 +38,7 @@ typedef struct command_asker {
     struct pollfd *poll; /* [PIPES * concurrency] */
 } command_asker;
 
-/* --- starting and ending a process ----------------------------------------- */
+/* --- starting and ending a process ---------------------------------------- */
 
 static void close_end(process *p, pipe_end e)
 {
@@ -139,7 +139,7 @@ static int end_process(process *p, int patience)
     return status;
 }
 
-/* --- how tries end --------------------------------------------------------- */
+/* --- how tries end -------------------------------------------------------- */
 
 static void end_try(process *p, trial_end end, const char *reason)
 {
@@ -195,7 +195,7 @@ static void take_line(process *p, size_t n)
     p->reply.size = 0;
 }
 
-/* --- traffic --------------------------------------------------------------- */
+/* --- traffic -------------------------------------------------------------- */
 
 static void send_more(process *p)
 {
@@ -291,7 +291,7 @@ static void serve(command_asker *c, size_t i)
         fail_try(p, "the command gave no answer within --timeout");
 }
 
-/* --- the asker ------------------------------------------------------------- */
+/* --- the asker ------------------------------------------------------------ */
 
 /* Equal but for their names, records are the same question. */
 static t2g_status command_key(asker *a, size_t i, char key[T2G_ANSWER_KEY])
@@ -376,13 +376,6 @@ static bool command_next(asker *a, trial *out)
     return false;
 }
 
-static uint64_t command_progress(const asker *a, char *text, size_t room)
-{
-    (void)a;
-    snprintf(text, room, " ");
-    return 0;
-}
-
 /* The end of its input asks each to end; they get the same time together. */
 static void command_close(asker *a)
 {
@@ -427,7 +420,7 @@ t2g_status ask_command_open(asker **out, const annotate_options *o,
     c->records = r;
     c->base = (asker){.limit = n, .key = command_key, .start = command_start,
                       .wait = command_wait, .next = command_next,
-                      .progress = command_progress, .close = command_close};
+                      .close = command_close};
     c->process = t2g_calloc(n, sizeof *c->process);
     c->poll = t2g_calloc(PIPES * n, sizeof *c->poll);
     if (!c->process || !c->poll) {

@@ -30,10 +30,9 @@ typedef struct llm {
     bool proven, answered;
     http_pool *http;
     exchange *slot;
-    double prompt_tokens, completion_tokens;
 } llm;
 
-/* --- secrets --------------------------------------------------------------- */
+/* --- secrets -------------------------------------------------------------- */
 
 static void trim(t2g_buffer *text)
 {
@@ -86,7 +85,7 @@ static void redact(const llm *l, char *text, size_t size)
             memset(text + i, '*', n);
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 /* BASE/chat/completions; a query (some gateways want one) stays at the end. */
 static t2g_status build_url(t2g_buffer *url, const char *base)
@@ -185,7 +184,7 @@ static t2g_status prepare(llm *l)
     return open_http(l);
 }
 
-/* --- questions ------------------------------------------------------------- */
+/* --- questions ------------------------------------------------------------ */
 
 /* A conversation as text: a line with the role, then what was said. */
 static t2g_status write_conversation(t2g_buffer *out, const json_t *messages)
@@ -280,23 +279,28 @@ static t2g_status llm_wait(asker *a, double seconds)
     return http_wait(((llm *)a)->http, seconds);
 }
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------- */
 
 static void count_tokens(llm *l, const json_t *answer)
 {
-    l->prompt_tokens +=
+    usage *u = &l->base.used;
+    u->prompt_tokens +=
         json_number_value(json_object_get(answer, "prompt_tokens"));
-    l->completion_tokens +=
+    u->completion_tokens +=
         json_number_value(json_object_get(answer, "completion_tokens"));
+    u->cost = 1e-6 * (u->prompt_tokens * l->o->price_input +
+                      u->completion_tokens * l->o->price_output);
 }
 
 static void take_answer(llm *l, const http_result *r, trial *t)
 {
     t2g_status s = t2g_chat_answer(&t->answer, r->body->data, r->body->size);
     if (s != T2G_OK) { /* a server in trouble may well say 200 */
+        char type[64];
+        t2g_chat_error(type, sizeof type, r->type, strlen(r->type));
         t->end = TRIAL_LATER;
         snprintf(t->reason, sizeof t->reason, "%s%s%s", t2g_error_message(),
-                 r->type[0] ? "; its type is " : "", r->type);
+                 type[0] ? "; its type is " : "", type);
         return;
     }
     json_object_set_new(t->answer, "response_format",
@@ -342,14 +346,15 @@ static trial_end classify(llm *l, long code)
 
 static void take_error(llm *l, const http_result *r, trial *t)
 {
-    char text[200];
+    char text[200], place[200];
     t->end = classify(l, r->code);
     t->wait = r->retry_after;
     t2g_chat_error(text, sizeof text, r->body->data, r->body->size);
-    if (r->location[0])
+    t2g_chat_error(place, sizeof place, r->location, strlen(r->location));
+    if (place[0])
         snprintf(t->reason, sizeof t->reason, "the server answers %ld and "
                  "points to %s; if you trust it, give that address as "
-                 "--base-url", r->code, r->location);
+                 "--base-url", r->code, place);
     else
         snprintf(t->reason, sizeof t->reason, "the server answers %ld%s%s",
                  r->code, text[0] ? ": " : "", text);
@@ -375,20 +380,7 @@ static bool llm_next(asker *a, trial *out)
     return true;
 }
 
-/* --- cost, end ------------------------------------------------------------- */
-
-static uint64_t llm_progress(const asker *a, char *text, size_t room)
-{
-    const llm *l = (const llm *)a;
-    const annotate_options *o = l->o;
-    double cost = 1e-6 * (l->prompt_tokens * o->price_input +
-                          l->completion_tokens * o->price_output);
-    int n = snprintf(text, room, "%.0f + %.0f tokens", l->prompt_tokens,
-                     l->completion_tokens);
-    if (o->price_input > 0 || o->price_output > 0)
-        snprintf(text + n, room - (size_t)n, ", cost %.4f", cost);
-    return (uint64_t)(l->prompt_tokens + l->completion_tokens);
-}
+/* --- the asker ------------------------------------------------------------ */
 
 static void llm_close(asker *a)
 {
@@ -417,8 +409,7 @@ t2g_status ask_llm_open(asker **out, const annotate_options *o,
     l->o = o;
     l->records = r;
     l->base = (asker){.key = llm_key, .known = llm_known, .start = llm_start,
-                      .wait = llm_wait, .next = llm_next,
-                      .progress = llm_progress, .close = llm_close};
+                      .wait = llm_wait, .next = llm_next, .close = llm_close};
     snprintf(l->base.version, sizeof l->base.version, "llm/1 %s", o->model);
     t2g_status s = prepare(l);
     if (s != T2G_OK) {

@@ -40,7 +40,7 @@ typedef struct asking {
     progress bar;
 } asking;
 
-/* --- what is to be asked --------------------------------------------------- */
+/* --- what is to be asked -------------------------------------------------- */
 
 static t2g_status add_question(asking *w, json_t *seen, size_t i)
 {
@@ -75,7 +75,7 @@ static t2g_status list_questions(asking *w)
     return s;
 }
 
-/* --- starting -------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 static void stop(asking *w, t2g_status s, const char *reason)
 {
@@ -113,7 +113,7 @@ static void fill(asking *w, double now)
     }
 }
 
-/* --- settling -------------------------------------------------------------- */
+/* --- settling ------------------------------------------------------------- */
 
 /* Doubles from try to try; jitter keeps many clients from coming back at
  * once. */
@@ -201,7 +201,7 @@ static void take(asking *w, trial *t)
     t->answer = NULL;
 }
 
-/* --- the loop -------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 static size_t flying(const asking *w)
 {
@@ -228,12 +228,25 @@ static void sleep_for(double seconds)
     nanosleep(&t, NULL);
 }
 
+void usage_text(char *text, size_t room, const usage *u)
+{
+    text[0] = '\0';
+    if (u->prompt_tokens + u->completion_tokens == 0)
+        return;
+    int n = snprintf(text, room, "%.0f + %.0f tokens", u->prompt_tokens,
+                     u->completion_tokens);
+    if (u->cost > 0 && n > 0 && (size_t)n < room)
+        snprintf(text + n, room - (size_t)n, ", cost %.4f", u->cost);
+}
+
 static void show(asking *w)
 {
-    char text[128];
-    uint64_t tokens = w->a->progress(w->a, text, sizeof text);
+    const usage *u = &w->a->used;
+    char text[96];
+    uint64_t tokens = (uint64_t)(u->prompt_tokens + u->completion_tokens);
+    usage_text(text, sizeof text, u);
     progress_update(&w->bar, w->settled, tokens ? tokens : w->settled,
-                    tokens ? "tok" : "answers", text);
+                    tokens ? "tok" : "answers", text[0] ? text : NULL);
 }
 
 /* The asker itself has failed, not a question. */

@@ -22,11 +22,19 @@ typedef struct trial {
     char reason[384]; /* all others: why */
 } trial;
 
+/* What answers took; all 0 where nobody counts. */
+typedef struct usage {
+    double prompt_tokens, completion_tokens, cost;
+} usage;
+/* "500 + 50 tokens, cost 0.0123" into text, or "". */
+void usage_text(char *text, size_t room, const usage *u);
+
 /* A way of asking. Questions are known by the index of their record. */
 typedef struct asker asker;
 struct asker {
     char version[160]; /* "critic" of the records it writes */
     size_t limit;      /* slots to be used now; may change from try to try */
+    usage used;        /* so far, by this run */
     /* Equal keys: the same question. */
     t2g_status (*key)(asker *a, size_t record, char key[T2G_ANSWER_KEY]);
     /* An answer of an earlier run, before any question; may be NULL. */
@@ -35,8 +43,6 @@ struct asker {
     /* Lets time pass until a try ends, `seconds` at most. */
     t2g_status (*wait)(asker *a, double seconds);
     bool (*next)(asker *a, trial *out); /* the next try that ended */
-    /* Tokens so far (0: not counted), and text for the progress line. */
-    uint64_t (*progress)(const asker *a, char *text, size_t room);
     void (*close)(asker *a);
 };
 

@@ -27,7 +27,7 @@ struct http_pool {
     double stall_timeout;
 };
 
-/* --- what arrives ---------------------------------------------------------- */
+/* --- what arrives --------------------------------------------------------- */
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 {
@@ -52,7 +52,7 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     return r->limit ? 0 : size * count;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------- */
 
 static t2g_status no_memory(void)
 {
@@ -174,7 +174,7 @@ void http_close(http_pool *p)
     curl_global_cleanup();
 }
 
-/* --- in flight ------------------------------------------------------------- */
+/* --- in flight ------------------------------------------------------------ */
 
 static t2g_status multi_error(CURLMcode code)
 {
@@ -225,7 +225,7 @@ t2g_status http_wait(http_pool *p, double seconds)
     return T2G_OK;
 }
 
-/* --- what came of it ------------------------------------------------------- */
+/* --- what came of it ------------------------------------------------------ */
 
 static bool is_hopeless(CURLcode code)
 {

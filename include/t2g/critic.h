@@ -14,7 +14,7 @@
 #include "t2g/memory.h"
 #include "t2g/status.h"
 
-/* --- prompts --------------------------------------------------------------- */
+/* --- prompts -------------------------------------------------------------- */
 
 /** The paper's tasks: summaries, answers, programs. */
 typedef enum t2g_critic_task {
@@ -49,7 +49,7 @@ T2G_CHECK t2g_status t2g_critic_fill(t2g_buffer *out,
                                      const t2g_prompt_template *t,
                                      const t2g_critic_case *c);
 
-/* --- chat completions ------------------------------------------------------ */
+/* --- chat completions ----------------------------------------------------- */
 
 /** What the server is told about the form of a reply; weaker ones first. */
 typedef enum t2g_reply_form {
@@ -90,7 +90,7 @@ void t2g_chat_error(char *out, size_t room, const char *body, size_t n);
 T2G_CHECK t2g_status t2g_answer_critique(t2g_critique *out,
                                          const json_t *answer);
 
-/* --- answers kept ---------------------------------------------------------- */
+/* --- answers kept --------------------------------------------------------- */
 
 enum { T2G_ANSWER_KEY = 33 }; /* 32 hexadecimal digits and a NUL */
 

@@ -8,7 +8,7 @@
 #include "../files/internal.h"
 #include "t2g/critic.h"
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 /* The object that every template asks for. */
 static json_t *critique_schema(void)
@@ -75,7 +75,7 @@ t2g_status t2g_chat_request(t2g_buffer *out, const t2g_chat_options *o,
     return s;
 }
 
-/* --- answers --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 static t2g_status not_chat(const char *found)
 {
@@ -152,8 +152,8 @@ static t2g_status take_choice(json_t *answer, const json_t *root,
     return s;
 }
 
-static t2g_status take_root(json_t *answer, const json_t *root, const char *body,
-                            size_t n)
+static t2g_status take_root(json_t *answer, const json_t *root,
+                            const char *body, size_t n)
 {
     const json_t *choices = json_object_get(root, "choices");
     const json_t *error = json_object_get(root, "error");
@@ -191,7 +191,7 @@ t2g_status t2g_chat_answer(json_t **answer, const char *body, size_t n)
     return s;
 }
 
-/* --- errors ---------------------------------------------------------------- */
+/* --- errors --------------------------------------------------------------- */
 
 /* Bytes at s that would move a terminal's cursor or change its state, or are
  * white space; 0: a byte to be shown. C1 controls are two bytes of UTF-8. */
@@ -244,7 +244,7 @@ void t2g_chat_error(char *out, size_t room, const char *body, size_t n)
     json_decref(root);
 }
 
-/* --- critiques ------------------------------------------------------------- */
+/* --- critiques ------------------------------------------------------------ */
 
 static t2g_status unparsed(t2g_critique *out, const char *reason)
 {

@@ -13,8 +13,8 @@
     "\n"
 
 #define QUOTE                                                                  \
-    "Copy every phrase exactly, character by character, as short as the point " \
-    "allows, and put it into one list only. A list may be empty: what is "     \
+    "Copy every phrase exactly, character by character, as short as the "      \
+    "point allows, and put it into one list only. A list may be empty: what is "     \
     "missing leaves no phrase to quote.\n"                                     \
     "\n"                                                                       \
     "Reply with one JSON object and nothing else, its keys in this order:\n"   \
@@ -94,7 +94,7 @@ t2g_prompt_template t2g_critic_template(t2g_critic_task task)
     return built_in[task];
 }
 
-/* --- filling in ------------------------------------------------------------ */
+/* --- filling in ----------------------------------------------------------- */
 
 static t2g_status complain(const t2g_prompt_template *t, size_t at,
                            const char *found)

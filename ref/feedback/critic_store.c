@@ -39,7 +39,7 @@ static t2g_status os_error(const t2g_answers *a, const char *what)
     return t2g_fail(T2G_ERR_IO, "%s: %s%s", a->path, what, strerror(errno));
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static t2g_status check_line(const t2g_answers *a, const json_t *o, size_t line)
 {
@@ -190,7 +190,7 @@ size_t t2g_answers_count(const t2g_answers *a)
     return json_object_size(a->by_key);
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static bool write_all(int fd, const char *bytes, size_t n)
 {

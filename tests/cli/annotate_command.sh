@@ -8,7 +8,8 @@ echo "started $$" >> started
 while read -r line; do
     echo "$line" >> asked
     case $line in
-    *crash-once*) [ -e crashed ] || { : > crashed; echo 'I die' >&2; exit 3; } ;;
+    *crash-once*)
+        [ -e crashed ] || { : > crashed; echo 'I die' >&2; exit 3; } ;;
     *crash-always*) kill -SEGV $$ ;;
     *hang-once*) [ -e hung ] || { : > hung; sleep 30; } ;;
     *chatter*) echo '{}'; echo '{}'; continue ;;
@@ -57,7 +58,9 @@ expect 0 '10 responses, 0 unparsed; 9 questions, 9 asked in 9 tries' \
     annotate --concurrency 3
 same asked "$(count asked)" 9
 same 'programs started' "$(count started)" 3
-same critics "$(grep -c '"critique":"Well.","good_spans":\["word[0-9]"\],"poor_spans":\[\],"critic":"command/1 sh","status":"ok"' out.jsonl)" 10
+line='"critique":"Well.","good_spans":\["word[0-9]"\],"poor_spans":\[\],'
+line=$line'"critic":"command/1 sh","status":"ok"'
+same critics "$(grep -c "$line" out.jsonl)" 10
 same order "$(sed 's/.*"id":"\([a-z0-9]*\)".*/\1/' out.jsonl | tr '\n' ' ')" \
     'r1 r2 r3 r4 r5 r6 r7 r8 r9 again '
 expect 0 '9 of 9 answers are in' annotate

@@ -8,6 +8,7 @@
  * types of response_format that are turned down. The log has a line for each
  * request. A process serves each connection; the counts are shared. */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,7 +22,6 @@
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 enum { CASES = 1 << 16, LARGEST_REQUEST = 1 << 22 };
 
@@ -67,13 +67,14 @@ static bool send_reply(int fd, const char *status, const char *headers,
 
 #define JSON_TYPE "Content-Type: application/json\r\n"
 
-/* --- answers --------------------------------------------------------------- */
+/* --- answers -------------------------------------------------------------- */
 
 static void completion(char *out, size_t room, const char *content,
                        const char *finish)
 {
-    snprintf(out, room, "{\"object\": \"chat.completion\", \"model\": \"mock\", "
-             "\"choices\": [{\"index\": 0, \"finish_reason\": \"%s\", "
+    snprintf(out, room, "{\"object\": \"chat.completion\", "
+             "\"model\": \"mock\", \"choices\": [{\"index\": 0, "
+             "\"finish_reason\": \"%s\", "
              "\"message\": {\"role\": \"assistant\", \"content\": \"%s\"}}], "
              "\"usage\": {\"prompt_tokens\": 100, \"completion_tokens\": 10}}",
              finish, content);
@@ -96,7 +97,7 @@ static bool send_good(int fd, const request *r)
     return send_reply(fd, "200 OK", JSON_TYPE, body);
 }
 
-/* --- faults: each returns whether the connection goes on -------------------- */
+/* --- faults: each returns whether the connection goes on ------------------ */
 
 static bool partly(int fd, const request *r, bool then_wait)
 {
@@ -201,8 +202,8 @@ static bool do_fault(int fd, const request *r)
     if (IS("500"))
         return send_reply(fd, "500 Internal Server Error", "", "oops");
     if (IS("redirect"))
-        return send_reply(fd, "302 Found", "Location: http://127.0.0.1:9/x?secret"
-                          "=1\r\n", "");
+        return send_reply(fd, "302 Found", "Location: "
+                          "http://127.0.0.1:9/x?secret=1\r\n", "");
     if (IS("html"))
         return send_reply(fd, "200 OK", "Content-Type: text/html\r\n",
                           "<html>please log in</html>");
@@ -223,7 +224,7 @@ static bool do_fault(int fd, const request *r)
 #undef IS
 }
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static size_t content_length(const char *head)
 {
@@ -263,10 +264,11 @@ static void understand(request *r)
         sscanf(at, "case=%u fault=%31[a-z0-9] times=%d", &r->number, r->fault,
                &r->times);
     r->number %= CASES;
-    r->format = strstr(r->body, "\"response_format\":{\"type\":\"json_schema\"")
-                    ? "json_schema"
-                : strstr(r->body, "\"response_format\":{\"type\":\"json_object\"")
-                    ? "json_object" : "none";
+    r->format = "none";
+    if (strstr(r->body, "\"response_format\":{\"type\":\"json_object\""))
+        r->format = "json_object";
+    if (strstr(r->body, "\"response_format\":{\"type\":\"json_schema\""))
+        r->format = "json_schema";
 }
 
 static void write_log(const request *r, const char *what)
@@ -308,7 +310,7 @@ static void serve(int fd)
     close(fd);
 }
 
-/* --- start ----------------------------------------------------------------- */
+/* --- start ---------------------------------------------------------------- */
 
 static int listen_somewhere(const char *port_file)
 {

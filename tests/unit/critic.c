@@ -25,7 +25,7 @@ static void assert_message(const char *part)
         fail_msg("'%s' lacks '%s'", t2g_error_message(), part);
 }
 
-/* --- prompts --------------------------------------------------------------- */
+/* --- prompts -------------------------------------------------------------- */
 
 static void built_in_templates(void **state)
 {
@@ -48,7 +48,8 @@ static void built_in_templates(void **state)
 static void places_are_filled_once(void **state)
 {
     (void)state;
-    t2g_prompt_template t = from("{{{prompt}}} {response}{reference}|{{prompt}}");
+    t2g_prompt_template t = from("{{{prompt}}} {response}{reference}|"
+                                 "{{prompt}}");
     t2g_buffer out = {0};
     assert_int_equal(t2g_critic_fill(&out, &t, &example), T2G_OK);
     assert_string_equal(out.data, "{P{x}} RF|{prompt}");
@@ -81,12 +82,13 @@ static void bad_templates_name_the_place(void **state)
     t2g_buffer_free(&out);
 }
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static json_t *request(const t2g_chat_options *o, t2g_reply_form form)
 {
     t2g_buffer out = {0};
-    assert_int_equal(t2g_chat_request(&out, o, form, "say \"\xff\"", 7), T2G_OK);
+    assert_int_equal(t2g_chat_request(&out, o, form, "say \"\xff\"", 7),
+                     T2G_OK);
     json_t *body = json_loadb(out.data, out.size, 0, NULL);
     assert_non_null(body);
     t2g_buffer_free(&out);
@@ -137,11 +139,13 @@ static void extra_members_win(void **state)
     json_decref(extra);
 }
 
-/* --- replies --------------------------------------------------------------- */
+/* --- replies -------------------------------------------------------------- */
 
-#define CRITIQUE "{\\\"textual_feedback\\\": \\\"t\\\", \\\"good_spans\\\": "     \
-                 "[\\\"a\\\"], \\\"poor_spans\\\": []}"
-#define CHOICE(message, more) "{\"choices\": [{\"message\": " message more "}]}"
+#define CRITIQUE                                                               \
+    "{\\\"textual_feedback\\\": \\\"t\\\", "                                     \
+    "\\\"good_spans\\\": [\\\"a\\\"], \\\"poor_spans\\\": []}"
+#define CHOICE(message, more)                                                  \
+    "{\"choices\": [{\"message\": " message more "}]}"
 #define CONTENT(text) "{\"content\": \"" text "\"}"
 
 static t2g_critique critique_of(const char *body)
@@ -256,7 +260,7 @@ static void errors_are_one_printable_line(void **state)
     }
 }
 
-/* --- answers kept ---------------------------------------------------------- */
+/* --- answers kept --------------------------------------------------------- */
 
 static char folder[] = "/tmp/t2g-critic-XXXXXX", path[64];
 
@@ -297,7 +301,8 @@ static void assert_file(const char *wanted)
 static void keys_keep_parts_apart(void **state)
 {
     (void)state;
-    const t2g_bytes one[] = {{"ab", 2}, {"c", 1}}, two[] = {{"a", 1}, {"bc", 2}};
+    const t2g_bytes one[] = {{"ab", 2}, {"c", 1}};
+    const t2g_bytes two[] = {{"a", 1}, {"bc", 2}};
     const t2g_bytes three[] = {{"ab", 2}, {"c", 1}, {NULL, 0}};
     char a[T2G_ANSWER_KEY], b[T2G_ANSWER_KEY], c[T2G_ANSWER_KEY];
     assert_int_equal(t2g_answer_key(a, one, 2), T2G_OK);
@@ -320,8 +325,10 @@ static void answers_are_kept(void **state)
     assert_null(t2g_answers_find(a, KEY_B));
     assert_int_equal(t2g_answers_add(a, KEY_B, answer), T2G_OK);
     assert_int_equal(t2g_answers_count(a), 2);
-    assert_string_equal(text_at(t2g_answers_find(a, KEY_A), "reply", NULL), "a");
-    assert_string_equal(text_at(t2g_answers_find(a, KEY_B), "reply", NULL), "b");
+    assert_string_equal(text_at(t2g_answers_find(a, KEY_A), "reply", NULL),
+                        "a");
+    assert_string_equal(text_at(t2g_answers_find(a, KEY_B), "reply", NULL),
+                        "b");
     assert_file(LINE_A LINE_B);
     t2g_answers_close(a);
     json_decref(answer);
@@ -366,7 +373,7 @@ static void damage_is_an_error(void **state)
     assert_int_equal(t2g_answers_open(&a, "/nonexistent/a"), T2G_ERR_IO);
 }
 
-/* --- failed allocations ---------------------------------------------------- */
+/* --- failed allocations --------------------------------------------------- */
 
 typedef struct budget {
     size_t left, alive;
