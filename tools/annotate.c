@@ -229,6 +229,8 @@ static const char *missing(const annotate_options *o)
     if (o->critic != CRITIC_FACTS && !kept)
         return "answers are kept beside the output: needs --output FILE or "
                "--answers FILE";
+    if (o->answers && strcmp(o->answers, o->output) == 0)
+        return "--answers and --output are the same file";
     return NULL;
 }
 

@@ -66,13 +66,22 @@ static t2g_status list_questions(asking *w)
     json_t *seen = json_object();
     t2g_status s = seen ? T2G_OK
                         : t2g_fail(T2G_ERR_MEMORY, "no memory for questions");
-    for (size_t i = 0; s == T2G_OK && i < w->records->count; i++) {
-        s = w->a->key(w->a, i, w->out->key[i]);
-        if (s == T2G_OK)
-            s = add_question(w, seen, i);
-    }
+    for (size_t i = 0; s == T2G_OK && i < w->records->count; i++)
+        s = add_question(w, seen, i);
     json_decref(seen);
     return s;
+}
+
+/* Every record is looked at before anything is opened or paid for. */
+static t2g_status make_keys(asking *w)
+{
+    asked *out = w->out;
+    out->key = t2g_calloc(w->records->count, sizeof *out->key);
+    if (!out->key)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < w->records->count; i++)
+        T2G_TRY(w->a->key(w->a, i, out->key[i]));
+    return T2G_OK;
 }
 
 /* --- starting ------------------------------------------------------------- */
@@ -242,9 +251,13 @@ void usage_text(char *text, size_t room, const usage *u)
 static void show(asking *w)
 {
     const usage *u = &w->a->used;
-    char text[96];
+    char text[160];
     uint64_t tokens = (uint64_t)(u->prompt_tokens + u->completion_tokens);
     usage_text(text, sizeof text, u);
+    size_t n = strlen(text);
+    if (w->pauses > 0)
+        snprintf(text + n, sizeof text - n, "%s%llu tries repeated",
+                 n ? ", " : "", (unsigned long long)w->pauses);
     progress_update(&w->bar, w->settled, tokens ? tokens : w->settled,
                     tokens ? "tok" : "answers", text[0] ? text : NULL);
 }
@@ -292,16 +305,25 @@ static t2g_status ending(asking *w)
                     file);
 }
 
-static t2g_status ask(asking *w, const invocation *inv)
+static t2g_status prepare(asking *w, const invocation *inv)
 {
+    asked *out = w->out;
+    T2G_TRY(make_keys(w));
+    T2G_TRY(t2g_answers_open(&out->answers, w->o->answers));
     w->todo = t2g_calloc(w->records->count, sizeof *w->todo);
     w->slot = t2g_calloc(w->o->concurrency, sizeof *w->slot);
-    if (!w->todo || !w->slot)
-        return T2G_ERR_MEMORY;
+    out->failed = json_object();
+    if (!w->todo || !w->slot || !out->failed)
+        return t2g_fail(T2G_ERR_MEMORY, "no memory for questions");
     T2G_TRY(list_questions(w));
-    if (w->out->from_file > 0)
-        cli_note(inv, "%zu of %zu answers are in %s already", w->out->from_file,
-                 w->out->questions, w->o->answers);
+    if (out->from_file > 0)
+        cli_note(inv, "%zu of %zu answers are in %s already", out->from_file,
+                 out->questions, w->o->answers);
+    return T2G_OK;
+}
+
+static t2g_status ask(asking *w, const invocation *inv)
+{
     progress_begin(&w->bar, inv, "annotate", w->todo_count);
     while (flying(w) > 0 ||
            (w->stop == T2G_OK && w->settled < w->todo_count))
@@ -324,14 +346,9 @@ t2g_status ask_all(asked *out, asker *a, const t2g_records *records,
     asking w = {.out = out, .a = a, .o = o, .records = records,
                 .jitter = {.seed = clock_seed(), .purpose = RNG_WAIT}};
     *out = (asked){0};
-    t2g_status s = t2g_answers_open(&out->answers, o->answers);
-    if (s == T2G_OK) {
-        out->key = t2g_calloc(records->count, sizeof *out->key);
-        out->failed = json_object();
-        s = out->key && out->failed
-                ? ask(&w, inv)
-                : t2g_fail(T2G_ERR_MEMORY, "no memory for questions");
-    }
+    t2g_status s = prepare(&w, inv);
+    if (s == T2G_OK && w.todo_count > 0)
+        s = ask(&w, inv);
     t2g_free(w.todo);
     t2g_free(w.slot);
     return s;

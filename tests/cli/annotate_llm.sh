@@ -15,7 +15,7 @@ serve() # OPTIONS...
     [ -n "$pid" ] && kill "$pid" && wait "$pid" 2> /dev/null
     rm -f port log out.jsonl*
     : > log
-    ${RUNNER:-} "$server" port log "$@" &
+    "$server" port log "$@" &
     pid=$!
     tries=0
     until [ -s port ]; do
@@ -101,6 +101,18 @@ requests 5
 annotate --temperature 0.5 > output 2>&1 || complain 'temperature 0.5'
 requests 10
 
+# A conversation in the place of a prompt; records that are none.
+printf '{"messages": [{"role": "user", "content": "case=77"}, {"role": ' > m
+printf '"assistant", "content": "b"}], "response": "c"}\n' >> m
+expect 0 '' annotate --data m
+requests 1 case=77
+printf '{"messages": [{"role": "user"}], "response": "c"}\n' > m
+expect 1 'm:1: message 1 is not' annotate --data m --output other.jsonl
+printf '{"prompt": "a"}\n' > m
+expect 1 'm:1: .response. is missing' annotate --data m --output other.jsonl
+absent other.jsonl.answers.jsonl
+expect 2 'the same file' annotate --answers out.jsonl
+
 # A template of one's own.
 printf 'Braces {{}}: {response} / {reference}\n' > own.txt
 expect 1 'in.jsonl:1: no string .reference' annotate --prompt-template own.txt
@@ -110,7 +122,7 @@ printf '{prompt}\n' > own.txt
 expect 1 'own.txt: .response. is nowhere' annotate --prompt-template own.txt
 printf 'Judge {{ {response} }}\n' > own.txt
 expect 0 '' annotate --prompt-template own.txt
-requests 15
+requests 16
 
 # --- faults that pass -------------------------------------------------------
 

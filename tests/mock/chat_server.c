@@ -172,56 +172,61 @@ static bool odd_content(int fd, const char *content, const char *finish)
     return send_reply(fd, "200 OK", JSON_TYPE, body);
 }
 
+typedef struct canned {
+    const char *fault, *status, *headers, *body;
+} canned;
+
+static const canned canned_replies[] = {
+    {"400", "400 Bad Request", JSON_TYPE,
+     "{\"error\": {\"message\": \"too long\"}}"},
+    {"500", "500 Internal Server Error", "", "oops"},
+    {"redirect", "302 Found", "Location: http://127.0.0.1:9/x?secret=1\r\n",
+     ""},
+    {"html", "200 OK", "Content-Type: text/html\r\n",
+     "<html>please log in</html>"},
+    {"badjson", "200 OK", JSON_TYPE, "{\"choices\": ["},
+    {"schema", "200 OK", JSON_TYPE, "{\"choices\": [{\"text\": \"a\"}]}"},
+    {"error200", "200 OK", JSON_TYPE,
+     "{\"error\": {\"message\": \"upstream died\"}}"},
+};
+
+static bool is(const request *r, const char *fault)
+{
+    return strcmp(r->fault, fault) == 0;
+}
+
 static bool do_fault(int fd, const request *r)
 {
-    const char *f = r->fault;
-#define IS(name) (strcmp(f, name) == 0)
-    if (IS("silent")) {
+    for (size_t i = 0; i < sizeof canned_replies / sizeof *canned_replies; i++)
+        if (is(r, canned_replies[i].fault))
+            return send_reply(fd, canned_replies[i].status,
+                              canned_replies[i].headers,
+                              canned_replies[i].body);
+    if (is(r, "silent"))
         pause_ms(60000);
+    if (is(r, "silent") || is(r, "reset"))
         return false;
-    }
-    if (IS("reset"))
-        return false;
-    if (IS("cut") || IS("stall"))
-        return partly(fd, r, IS("stall"));
-    if (IS("dribble"))
+    if (is(r, "cut") || is(r, "stall"))
+        return partly(fd, r, is(r, "stall"));
+    if (is(r, "dribble"))
         return dribble(fd, r);
-    if (IS("huge"))
+    if (is(r, "huge"))
         return huge(fd);
-    if (IS("headers"))
+    if (is(r, "headers"))
         return many_headers(fd);
-    if (IS("429") || IS("429date"))
-        return too_many(fd, IS("429") ? 1 : 2, IS("429date"));
-    if (IS("429long"))
+    if (is(r, "429") || is(r, "429date"))
+        return too_many(fd, is(r, "429") ? 1 : 2, is(r, "429date"));
+    if (is(r, "429long"))
         return too_many(fd, 99999, false);
-    if (IS("401"))
+    if (is(r, "401"))
         return unauthorised(fd, r);
-    if (IS("400"))
-        return send_reply(fd, "400 Bad Request", JSON_TYPE,
-                          "{\"error\": {\"message\": \"too long\"}}");
-    if (IS("500"))
-        return send_reply(fd, "500 Internal Server Error", "", "oops");
-    if (IS("redirect"))
-        return send_reply(fd, "302 Found", "Location: "
-                          "http://127.0.0.1:9/x?secret=1\r\n", "");
-    if (IS("html"))
-        return send_reply(fd, "200 OK", "Content-Type: text/html\r\n",
-                          "<html>please log in</html>");
-    if (IS("badjson"))
-        return send_reply(fd, "200 OK", JSON_TYPE, "{\"choices\": [");
-    if (IS("schema"))
-        return send_reply(fd, "200 OK", JSON_TYPE, "{\"choices\": [{\"text\": "
-                          "\"a\"}]}");
-    if (IS("error200"))
-        return send_reply(fd, "200 OK", JSON_TYPE,
-                          "{\"error\": {\"message\": \"upstream died\"}}");
-    if (IS("prose"))
+    if (is(r, "prose"))
         return odd_content(fd, "I like it.", "stop");
-    if (IS("length"))
-        return odd_content(fd, "{\\\"textual_feedback\\\": \\\"a\\\", \\\"good_"
-                           "spans\\\": [], \\\"poor_spans\\\": []}", "length");
-    return send_reply(fd, "500 Unknown Fault", "", f);
-#undef IS
+    if (is(r, "length"))
+        return odd_content(fd, "{\\\"textual_feedback\\\": \\\"a\\\", "
+                           "\\\"good_spans\\\": [], \\\"poor_spans\\\": []}",
+                           "length");
+    return send_reply(fd, "500 Unknown Fault", "", r->fault);
 }
 
 /* --- requests ------------------------------------------------------------- */
