@@ -124,14 +124,13 @@ static void fill(asking *w, double now)
 
 /* --- settling ------------------------------------------------------------- */
 
-/* Doubles from try to try; jitter keeps many clients from coming back at
- * once. */
+/* Doubles from failure to failure (1, 2, ...); jitter keeps many clients from
+ * coming back at once. */
 static double delay(asking *w, uint64_t failures)
 {
-    double full = w->o->retry_delay * ldexp(1, failures < 20 ? (int)failures - 1
-                                                             : 20);
-    return fmin(full, LONGEST_DELAY) *
-           (0.5 + 0.5 * t2g_random_unit(&w->jitter, w->pauses++));
+    int doublings = failures < 20 ? (int)failures - 1 : 20;
+    double full = fmin(ldexp(w->o->retry_delay, doublings), LONGEST_DELAY);
+    return full * (0.5 + 0.5 * t2g_random_unit(&w->jitter, w->pauses++));
 }
 
 static void settle(asking *w, slot *s)
@@ -178,8 +177,9 @@ static void retry(asking *w, slot *s, const trial *t)
         stop(w, T2G_ERR_IO, reason);
         settle(w, s);
     } else if (s->failures >= w->o->retries) {
-        snprintf(reason, sizeof reason, "%s, in %llu tries", t->reason,
-                 (unsigned long long)s->failures + 1);
+        snprintf(reason, sizeof reason, "%s, in %llu %s", t->reason,
+                 (unsigned long long)s->failures + 1,
+                 s->failures ? "tries" : "try");
         give_up(w, s, reason, true);
     } else {
         s->state = SLOT_PAUSED;
@@ -266,7 +266,8 @@ static void show(asking *w)
 static void lose_all(asking *w)
 {
     stop(w, T2G_ERR_IO, t2g_error_message());
-    memset(w->slot, 0, w->o->concurrency * sizeof *w->slot);
+    for (size_t i = 0; i < w->o->concurrency; i++)
+        w->slot[i].state = SLOT_IDLE;
 }
 
 static void turn(asking *w)

@@ -254,7 +254,8 @@ static t2g_status unparsed(t2g_critique *out, const char *reason)
     return out->text ? T2G_OK : T2G_ERR_MEMORY;
 }
 
-/* Length of blanks and thoughts in front of the answer proper. */
+/* Length of blanks and thoughts in front of the answer proper; more than n:
+ * the thoughts never end. */
 static size_t thoughts(const char *s, size_t n)
 {
     static const char open[] = "<think>", close[] = "</think>";
@@ -267,7 +268,7 @@ static size_t thoughts(const char *s, size_t n)
     for (i += open_n; i + close_n <= n; i++)
         if (memcmp(s + i, close, close_n) == 0)
             return i + close_n;
-    return 0;
+    return n + 1;
 }
 
 t2g_status t2g_answer_critique(t2g_critique *out, const json_t *answer)
@@ -288,5 +289,7 @@ t2g_status t2g_answer_critique(t2g_critique *out, const json_t *answer)
         return unparsed(out, "no reply");
     const char *text = json_string_value(reply);
     size_t n = json_string_length(reply), skip = thoughts(text, n);
+    if (skip > n)
+        return unparsed(out, "the reply ends within its thoughts");
     return t2g_critique_parse(out, text + skip, n - skip);
 }

@@ -32,10 +32,12 @@ static void check_critique(const json_t *answer)
     t2g_critique c;
     require(json_is_string(json_object_get(answer, "reply")));
     require(t2g_answer_critique(&c, answer) == T2G_OK);
-    require(c.status == T2G_CRITIQUE_OK ? c.count > 0 : c.count == 0);
+    require(c.status != T2G_CRITIQUE_OK || c.count > 0);
     require(c.status != T2G_CRITIQUE_UNPARSED || c.reason[0]);
-    for (size_t i = 0; i < c.count; i++)
+    for (size_t i = 0; i < c.count; i++) {
         require(c.span[i].score >= -1 && c.span[i].score <= 1);
+        require(c.status == T2G_CRITIQUE_OK || c.span[i].rejected);
+    }
     t2g_critique_free(&c);
 }
 

@@ -191,7 +191,7 @@ static void replies_that_are_no_critique(void **state)
          "filter"},
         {CHOICE("{\"content\": null, \"refusal\": \"No.\"}", ""), "refused"},
         {CHOICE("{\"content\": null}", ""), ""},
-        {CHOICE(CONTENT("<think>never ends " CRITIQUE), ""), ""},
+        {CHOICE(CONTENT("<think>never ends " CRITIQUE), ""), "thoughts"},
         {CHOICE(CONTENT("I like it."), ""), ""}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         t2g_critique c = critique_of(bad[i].body);
