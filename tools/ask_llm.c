@@ -87,9 +87,12 @@ static void redact(const llm *l, char *text, size_t size)
 
 /* --- options -------------------------------------------------------------- */
 
-/* BASE/chat/completions; a query (some gateways want one) stays at the end. */
+/* BASE/chat/completions, also when all of that was given as BASE; a query (some
+ * gateways want one) stays at the end. */
 static t2g_status build_url(t2g_buffer *url, const char *base)
 {
+    static const char tail[] = "/chat/completions";
+    const size_t tail_n = sizeof tail - 1;
     const char *scheme_end = strstr(base, "://");
     size_t path = strcspn(base, "?#"), end = path;
     bool web = scheme_end && (strncmp(base, "http://", 7) == 0 ||
@@ -103,8 +106,10 @@ static t2g_status build_url(t2g_buffer *url, const char *base)
                         "others can see; --api-key-file keeps secrets");
     while (end > 0 && base[end - 1] == '/')
         end--;
+    if (end > tail_n && memcmp(base + end - tail_n, tail, tail_n) == 0)
+        end -= tail_n;
     T2G_TRY(t2g_buffer_append(url, base, end));
-    T2G_TRY(t2g_buffer_puts(url, "/chat/completions"));
+    T2G_TRY(t2g_buffer_puts(url, tail));
     return t2g_buffer_puts(url, base + path);
 }
 

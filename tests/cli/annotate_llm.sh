@@ -113,6 +113,11 @@ expect 1 'm:1: .response. is missing' annotate --data m --output other.jsonl
 absent other.jsonl.answers.jsonl
 expect 2 'the same file' annotate --answers out.jsonl
 
+# The whole address as base, with a gateway's query.
+record 78 none 0 > m
+expect 0 '' annotate --data m --base-url "$url/chat/completions/?v=1"
+requests 1 'case=78 .*POST /v1/chat/completions?v=1 HTTP'
+
 # A template of one's own.
 printf 'Braces {{}}: {response} / {reference}\n' > own.txt
 expect 1 'in.jsonl:1: no string .reference' annotate --prompt-template own.txt
@@ -122,7 +127,7 @@ printf '{prompt}\n' > own.txt
 expect 1 'own.txt: .response. is nowhere' annotate --prompt-template own.txt
 printf 'Judge {{ {response} }}\n' > own.txt
 expect 0 '' annotate --prompt-template own.txt
-requests 16
+requests 17
 
 # --- faults that pass -------------------------------------------------------
 
