@@ -7,6 +7,7 @@ CROSS  ?=
 ifeq ($(origin CC),default)
 CC     := $(CROSS)gcc
 endif
+HOSTCC ?= $(if $(CROSS),gcc,$(CC))
 AR     := $(CROSS)ar
 VERSION := $(shell sed -n 's/.*T2G_VERSION "\(.*\)"/\1/p' include/t2g/t2g.h)
 
@@ -22,6 +23,7 @@ CFLAGS  += -std=c11 -Wall -Wextra -Werror -ffp-contract=off -fno-math-errno \
 OPENMP  ?= $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
 CFLAGS  += $(OPENMP)
 LDLIBS  += -lsleef -ljansson -lxxhash -lz -lpcre2-8 -lm
+PROGRAM_LDLIBS := -lcurl # the library itself opens no connection
 
 ifdef SANITIZE
 CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -50,6 +52,7 @@ UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/
 GOLDEN := $(patsubst tests/golden/%.c,$(BUILD)/tests/golden/%,$(wildcard tests/golden/*.c))
 CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check/*.c))
 CHECK  := $(BUILD)/tests/check/check
+MOCK   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mock/*.c))
 DEFINES := $(foreach i,$(ISAS),-DT2G_HAVE_$(shell echo $(i) | tr a-z A-Z))
 
 .PHONY: all deps demo test check bench sanitize arm install clean help \
@@ -72,7 +75,7 @@ demo: all ## the whole algorithm on the built-in task, about five minutes
 	$(BUILD)/t2g demo --output-dir $(BUILD)/demo --overwrite
 
 test: all ## every test; needs nothing but what deps installs
-	@$(MAKE) --no-print-directory $(UNIT) $(GOLDEN) $(CHECK)
+	@$(MAKE) --no-print-directory $(UNIT) $(GOLDEN) $(CHECK) $(MOCK)
 	@BUILD=$(BUILD) sh tests/run.sh $(UNIT) $(GOLDEN)
 
 check: all ## each kernel on each ISA against the reference: bits and time
@@ -107,7 +110,7 @@ help: ## this list
 
 $(BUILD)/t2g: $(TOOL_OBJECTS) $(BUILD)/libt2g.a
 	@echo '  LINK  $@'
-	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(PROGRAM_LDLIBS)
 
 $(BUILD)/libt2g.a: $(LIB_OBJECTS)
 	@rm -f $@
@@ -136,6 +139,13 @@ $(CHECK): $(CHECK_OBJECTS) $(BUILD)/libt2g.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+# What tests talk to runs on this machine, whatever the target.
+$(MOCK): $(BUILD)/%: %.c
+	@mkdir -p $(@D)
+	@echo '  HOSTCC $<'
+	$(Q)$(HOSTCC) -O1 -std=c11 -Wall -Wextra -Werror -D_DEFAULT_SOURCE \
+	    -D_POSIX_C_SOURCE=200809L -o $@ $<
 
 $(BUILD)/simd/avx2/%.o: FLAGS := $(ISA_FLAGS_avx2)
 $(BUILD)/simd/avx512/%.o: FLAGS := $(ISA_FLAGS_avx512)

@@ -1,19 +1,32 @@
 /* t2g annotate: critics write feedback on responses. */
+#include "annotate.h"
+
 #include <string.h>
 
-#include "training.h"
+typedef struct annotation {
+    const invocation *inv;
+    const annotate_options *o;
+    t2g_records records;
+    asker *asker;
+    asked asked;
+    size_t unparsed;
+} annotation;
 
-/* A critic: judges the response of record i; messages name the record. Adding
- * another is a line in `critics` and a function. */
+/* A critic judges the response of record i; messages name the record. Those
+ * outside this program are opened and asked about all records first. Adding
+ * another is a line in `critics` and its functions. */
 typedef struct critic {
-    const char *name, *version;
-    t2g_status (*judge)(const t2g_records *r, size_t i, t2g_critique *out);
+    const char *name;
+    t2g_status (*open)(annotation *a); /* or NULL: judges at once */
+    t2g_status (*judge)(annotation *a, size_t i, t2g_critique *out);
 } critic;
 
+/* --- the critics ---------------------------------------------------------- */
+
 /* The built-in task's: checks every fact against the message. */
-static t2g_status judge_facts(const t2g_records *r, size_t i,
-                              t2g_critique *out)
+static t2g_status judge_facts(annotation *a, size_t i, t2g_critique *out)
 {
+    const t2g_records *r = &a->records;
     const char *prompt, *response;
     size_t prompt_n, n;
     T2G_TRY(t2g_record_string(r, i, "prompt", true, &prompt, &prompt_n));
@@ -22,20 +35,81 @@ static t2g_status judge_facts(const t2g_records *r, size_t i,
     return s == T2G_OK ? s : t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
 }
 
-static const critic critics[] = {{"facts", "facts/1", judge_facts}};
-static const char *const critic_names[] = {"facts", NULL};
+/* What was answered; no answer is an unparsed critique, never a reward. */
+static t2g_status judge_answer(annotation *a, size_t i, t2g_critique *out)
+{
+    const char *key = a->asked.key[i];
+    const json_t *answer = t2g_answers_find(a->asked.answers, key);
+    if (answer)
+        return t2g_answer_critique(out, answer);
+    *out = (t2g_critique){.status = T2G_CRITIQUE_UNPARSED};
+    snprintf(out->reason, sizeof out->reason, "no answer: %.110s",
+             json_string_value(json_object_get(a->asked.failed, key)));
+    return T2G_OK;
+}
 
-static t2g_status annotate_record(t2g_writer *w, const t2g_records *r,
-                                  size_t i, const critic *c)
+static t2g_status open_llm(annotation *a)
+{
+    return ask_llm_open(&a->asker, a->o, &a->records, a->inv);
+}
+
+static t2g_status open_command(annotation *a)
+{
+    return ask_command_open(&a->asker, a->o, &a->records);
+}
+
+static const critic critics[] = {{"facts", NULL, judge_facts},
+                                 {"llm", open_llm, judge_answer},
+                                 {"command", open_command, judge_answer}};
+static const char *const critic_names[] = {"facts", "llm", "command", NULL};
+enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND };
+static const char *const task_names[] = {"sum", "qa", "code", NULL};
+
+/* --- writing -------------------------------------------------------------- */
+
+/* Members of an earlier annotation that would speak for this critique. */
+static void forget_old(json_t *record)
+{
+    static const char *const old[] = {"reply", "spans", "word_score_list",
+                                      "status", "reason", "raw_reply"};
+    for (size_t i = 0; i < sizeof old / sizeof *old; i++)
+        json_object_del(record, old[i]);
+}
+
+/* How an answer from outside was read. */
+static void set_status(annotation *a, size_t i, const t2g_critique *c,
+                       json_t *record)
+{
+    bool bad = c->status == T2G_CRITIQUE_UNPARSED;
+    json_object_set_new(record, "status",
+                        json_string(bad ? "unparsed" : "ok"));
+    if (!bad)
+        return;
+    const json_t *answer = t2g_answers_find(a->asked.answers,
+                                            a->asked.key[i]);
+    json_t *reply = json_object_get(answer, "reply");
+    a->unparsed++;
+    json_object_set_new(record, "reason",
+                        t2g_json_text(c->reason, strlen(c->reason)));
+    if (reply)
+        json_object_set(record, "raw_reply", reply);
+}
+
+static t2g_status annotate_record(annotation *a, size_t i, t2g_writer *w)
 {
     t2g_critique critique = {0};
-    json_t *record = json_deep_copy(r->record[i]);
-    t2g_status s = record ? c->judge(r, i, &critique)
+    json_t *record = json_deep_copy(a->records.record[i]);
+    t2g_status s = record ? critics[a->o->critic].judge(a, i, &critique)
                           : t2g_fail(T2G_ERR_MEMORY, "no memory for a record");
-    if (s == T2G_OK)
-        s = t2g_critique_to_record(&critique, record);
     if (s == T2G_OK) {
-        json_object_set_new(record, "critic", json_string(c->version));
+        forget_old(record);
+        s = t2g_critique_to_record(&critique, record);
+    }
+    if (s == T2G_OK) {
+        const char *version = a->asker ? a->asker->version : "facts/1";
+        json_object_set_new(record, "critic", json_string(version));
+        if (a->asker)
+            set_status(a, i, &critique, record);
         t2g_writer_json(w, record);
     }
     t2g_critique_free(&critique);
@@ -43,58 +117,243 @@ static t2g_status annotate_record(t2g_writer *w, const t2g_records *r,
     return s;
 }
 
-static t2g_status work(const invocation *inv, const training_options *o,
-                       const critic *c, const char *output)
+static t2g_status write_records(annotation *a, t2g_writer *w)
 {
-    t2g_records r = {0};
-    t2g_writer *w;
     progress bar;
-    T2G_TRY(load_records(&r, inv, o, o->data));
-    t2g_status s = t2g_writer_open(&w, output);
-    if (s != T2G_OK) {
-        t2g_records_free(&r);
-        return s;
-    }
-    progress_begin(&bar, inv, "annotate", r.count);
-    for (size_t i = 0; s == T2G_OK && i < r.count; i++) {
-        s = annotate_record(w, &r, i, c);
+    size_t n = a->records.count;
+    t2g_status s = T2G_OK;
+    progress_begin(&bar, a->inv, a->asker ? "write" : "annotate", n);
+    for (size_t i = 0; s == T2G_OK && i < n; i++) {
+        s = annotate_record(a, i, w);
         progress_update(&bar, i + 1, i + 1, "responses", NULL);
         if (s == T2G_OK && cli_interrupted())
             s = t2g_fail(T2G_ERR_INTERRUPTED, "stopped after %zu responses, "
                          "nothing written", i + 1);
     }
     progress_end(&bar, NULL);
-    if (s == T2G_OK)
-        s = t2g_writer_commit(w);
-    else
-        t2g_writer_abort(w);
-    t2g_records_free(&r);
     return s;
 }
 
+static t2g_status write_output(annotation *a)
+{
+    t2g_writer *w;
+    T2G_TRY(t2g_writer_open(&w, a->o->output));
+    t2g_status s = write_records(a, w);
+    if (s == T2G_OK)
+        return t2g_writer_commit(w);
+    t2g_writer_abort(w);
+    return s;
+}
+
+/* --- the run -------------------------------------------------------------- */
+
+static void print_json(const annotation *a)
+{
+    const asked *q = &a->asked;
+    const usage *u = &a->asker->used;
+    json_t *o = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "responses",
+        (json_int_t)a->records.count, "unparsed", (json_int_t)a->unparsed,
+        "questions", (json_int_t)q->questions, "asked",
+        (json_int_t)(q->questions - q->from_file), "tries",
+        (json_int_t)q->tries, "failed",
+        (json_int_t)json_object_size(q->failed), "prompt_tokens",
+        u->prompt_tokens, "completion_tokens", u->completion_tokens, "cost",
+        u->cost);
+    json_dumpf(o, stdout, JSON_REAL_PRECISION(12));
+    putchar('\n');
+    json_decref(o);
+}
+
+static void report(const annotation *a)
+{
+    char text[96];
+    const asked *q = &a->asked;
+    usage_text(text, sizeof text, &a->asker->used);
+    cli_note(a->inv, "%zu responses, %zu unparsed; %zu questions, %zu asked in "
+             "%zu tries, %zu without an answer%s%s", a->records.count,
+             a->unparsed, q->questions, q->questions - q->from_file, q->tries,
+             json_object_size(q->failed), text[0] ? "; " : "", text);
+    if (a->inv->common.json && strcmp(a->o->output, "-") != 0)
+        print_json(a);
+}
+
+static t2g_status ask_and_write(annotation *a)
+{
+    const critic *c = &critics[a->o->critic];
+    T2G_TRY(load_records(&a->records, a->inv, &a->o->records,
+                         a->o->records.data));
+    if (!c->open)
+        return write_output(a);
+    T2G_TRY(c->open(a));
+    T2G_TRY(ask_all(&a->asked, a->asker, &a->records, &a->o->asking, a->inv));
+    T2G_TRY(write_output(a));
+    report(a);
+    return T2G_OK;
+}
+
+static t2g_status work(const invocation *inv, const annotate_options *o)
+{
+    annotation a = {.inv = inv, .o = o};
+    t2g_status s = ask_and_write(&a);
+    if (a.asker)
+        a.asker->close(a.asker);
+    asked_free(&a.asked);
+    t2g_records_free(&a.records);
+    return s;
+}
+
+static t2g_status print_prompt(const annotate_options *o)
+{
+    t2g_buffer text = {0};
+    t2g_prompt_template t;
+    t2g_status s = load_template(&t, &text, o);
+    if (s == T2G_OK)
+        fwrite(t.text, 1, t.n, stdout);
+    t2g_buffer_free(&text);
+    return s;
+}
+
+/* --- options -------------------------------------------------------------- */
+
+/* What is missing, or NULL. */
+static const char *missing(const annotate_options *o)
+{
+    bool kept = o->answers || strcmp(o->output, "-") != 0;
+    if (!o->records.data)
+        return "needs --data";
+    if (o->critic == CRITIC_LLM && !(o->base_url && o->model))
+        return "--critic llm needs --base-url and --llm-model";
+    if (o->critic == CRITIC_COMMAND && !(o->command && *o->command))
+        return "--critic command needs --command";
+    if (o->critic != CRITIC_FACTS && !kept)
+        return "answers are kept beside the output: needs --output FILE or "
+               "--answers FILE";
+    if (o->answers && strcmp(o->answers, o->output) == 0)
+        return "--answers and --output are the same file";
+    return NULL;
+}
+
+static int run_with(const invocation *inv, annotate_options *o)
+{
+    t2g_buffer answers = {0};
+    const char *what = missing(o);
+    if (o->print_prompt)
+        return print_prompt(o) == T2G_OK ? EXIT_DONE : cli_failed(inv);
+    if (what)
+        return cli_usage(inv, "%s", what);
+    cli_catch_interrupts();
+    t2g_status s = o->answers ? t2g_buffer_puts(&answers, o->answers)
+                              : t2g_buffer_printf(&answers, "%s.answers.jsonl",
+                                                  o->output);
+    o->asking.answers = answers.data;
+    if (s == T2G_OK)
+        s = work(inv, o);
+    int status = s == T2G_OK ? EXIT_DONE
+                 : s == T2G_ERR_ARG ? cli_usage(inv, "%s", t2g_error_message())
+                                    : cli_failed(inv);
+    t2g_buffer_free(&answers);
+    return status;
+}
+
+#define TEXT(name, target, group, help)                                        \
+    {name, OPTION_TEXT, &(target), group, help, 0, 0, NULL, false}
+#define COUNT(name, target, group, help, min, max)                             \
+    {name, OPTION_COUNT, &(target), group, help, min, max, NULL, false}
+#define REAL(name, target, group, help, min, max)                              \
+    {name, OPTION_REAL, &(target), group, help, min, max, NULL, false}
+#define FLAG(name, target, group, help)                                        \
+    {name, OPTION_FLAG, &(target), group, help, 0, 0, NULL, false}
+#define CHOICE(name, target, group, help, names)                               \
+    {name, OPTION_CHOICE, &(target), group, help, 0, 0, names, false}
+
+#define LLM_OPTIONS(o)                                                         \
+    TEXT("base-url", (o).base_url, "Language model (--critic llm)",            \
+         "OpenAI-compatible server; requests go to BASE/chat/completions"),    \
+    TEXT("llm-model", (o).model, "Language model (--critic llm)",              \
+         "the model's name there"),                                            \
+    TEXT("api-key-env", (o).api_key_env, "Language model (--critic llm)",      \
+         "environment variable with the key, '' for none; else "               \
+         "OPENAI_API_KEY if it is set"),                                       \
+    TEXT("api-key-file", (o).api_key_file, "Language model (--critic llm)",    \
+         "file with the key"),                                                 \
+    TEXT("ca-file", (o).ca_file, "Language model (--critic llm)",              \
+         "certificates to trust, PEM; else the system's"),                     \
+    CHOICE("task", (o).task, "Language model (--critic llm)",                  \
+           "whose prompt to use", task_names),                                 \
+    TEXT("prompt-template", (o).prompt_template,                               \
+         "Language model (--critic llm)",                                      \
+         "file with another prompt: {prompt}, {response}, {reference} are "    \
+         "filled in, {{ and }} are braces"),                                   \
+    FLAG("print-prompt", (o).print_prompt, "Language model (--critic llm)",    \
+         "print the prompt's template and end"),                               \
+    CHOICE("response-format", (o).response_format,                             \
+           "Language model (--critic llm)",                                    \
+           "strongest form of replies to ask for; weaker ones are tried if "   \
+           "the server turns it down", response_format_names),                 \
+    REAL("temperature", (o).temperature, "Language model (--critic llm)",      \
+         "of sampling", 0, 10),                                                \
+    REAL("top-p", (o).top_p, "Language model (--critic llm)",                  \
+         "of sampling", 0, 1),                                                 \
+    COUNT("max-tokens", (o).max_tokens, "Language model (--critic llm)",       \
+          "longest reply", 1, 1 << 20),                                        \
+    TEXT("extra-body", (o).extra_body, "Language model (--critic llm)",        \
+         "JSON object of more members for requests; null removes one of ours"),\
+    REAL("connect-timeout", (o).connect_timeout,                               \
+         "Language model (--critic llm)", "seconds", 0.01, 3600),              \
+    REAL("stall-timeout", (o).stall_timeout, "Language model (--critic llm)",  \
+         "seconds without a byte once a reply has begun", 0.01, 86400),        \
+    REAL("price-input", (o).price_input, "Language model (--critic llm)",      \
+         "of a million tokens, to show what it costs", 0, 1e9),                \
+    REAL("price-output", (o).price_output, "Language model (--critic llm)",    \
+         "of a million tokens", 0, 1e9)
+
+#define ASKING_OPTIONS(o)                                                      \
+    TEXT("answers", (o).answers, "Asking (--critic llm, command)",             \
+         "file that keeps every answer; a later run asks only for what is "    \
+         "missing (default: OUTPUT.answers.jsonl)"),                           \
+    COUNT("concurrency", (o).asking.concurrency,                               \
+          "Asking (--critic llm, command)", "requests or processes at a time", \
+          1, 1024),                                                            \
+    COUNT("retries", (o).asking.retries, "Asking (--critic llm, command)",     \
+          "repetitions of a question after faults that may pass", 0, 1000),    \
+    REAL("retry-delay", (o).asking.retry_delay,                                \
+         "Asking (--critic llm, command)",                                     \
+         "seconds before the first of them; doubles from one to the next",     \
+         0, 3600),                                                             \
+    REAL("timeout", (o).timeout, "Asking (--critic llm, command)",             \
+         "seconds for one answer", 0.01, 86400),                               \
+    COUNT("max-reply-bytes", (o).max_reply_bytes,                              \
+          "Asking (--critic llm, command)", "longest answer", 256, 1e9),       \
+    FLAG("allow-failed", (o).asking.allow_failed,                              \
+         "Asking (--critic llm, command)",                                     \
+         "write records that got no answer too, with status unparsed")
+
 static int run(const command *self, int argc, char **argv)
 {
-    training_options o = {0};
-    const char *output = "-";
-    int which = 0;
+    annotate_options o = {
+        .output = "-", .timeout = 600, .max_reply_bytes = 8 << 20,
+        .asking = {.concurrency = 4, .retries = 6, .retry_delay = 1},
+        .response_format = T2G_REPLY_JSON_SCHEMA, .temperature = 0.3,
+        .top_p = 0.95, .max_tokens = 2048, .connect_timeout = 10,
+        .stall_timeout = 60};
     option table[] = {
-        {"critic", OPTION_CHOICE, &which, "Critic",
-         "facts: the built-in task's, checks every fact", 0, 0, critic_names,
-         false},
-        RECORD_OPTIONS(o),
-        {"output", OPTION_TEXT, &output, "Output", "feedback records", 0, 0,
-         NULL, false},
+        CHOICE("critic", o.critic, "Critic",
+               "facts: the built-in task's; llm: a language model's server; "
+               "command: any program", critic_names),
+        TEXT("command", o.command, "Critic",
+             "shell command that reads a record a line and writes a critique a "
+             "line: {\"textual_feedback\", \"good_spans\", \"poor_spans\"}"),
+        RECORD_OPTIONS(o.records),
+        TEXT("output", o.output, "Output", "feedback records"),
+        ASKING_OPTIONS(o),
+        LLM_OPTIONS(o),
         {0}};
     invocation inv;
     int status = cli_parse(&inv, self, table, argc, argv);
     if (status >= 0)
         return status;
-    cli_catch_interrupts();
-    if (!o.data)
-        status = cli_usage(&inv, "needs --data");
-    else
-        status = work(&inv, &o, &critics[which], output) == T2G_OK
-                     ? EXIT_DONE : cli_failed(&inv);
+    status = run_with(&inv, &o);
     cli_free(&inv);
     return status;
 }
@@ -102,6 +361,6 @@ static int run(const command *self, int argc, char **argv)
 const command command_annotate = {
     "annotate", "critics write feedback on responses",
     "--critic NAME --data RESPONSES [--output FILE]",
-    "t2g annotate --critic facts --data responses.jsonl "
-    "--output feedback.jsonl",
+    "t2g annotate --critic llm --base-url http://127.0.0.1:8080/v1 --llm-model "
+    "qwen3 --data responses.jsonl --output feedback.jsonl",
     run};

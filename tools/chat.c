@@ -120,13 +120,25 @@ static bool is_assistant(const json_t *message)
     return strcmp(member(message, "role"), "assistant") == 0;
 }
 
+/* Texts with a role, all of them. */
+static bool are_texts(const json_t *messages)
+{
+    for (size_t i = 0; i < json_array_size(messages); i++) {
+        const json_t *m = json_array_get(messages, i);
+        if (!json_is_string(json_object_get(m, "role")) ||
+            !json_is_string(json_object_get(m, "content")))
+            return false;
+    }
+    return json_array_size(messages) > 0;
+}
+
 t2g_status chat_add_prompt(json_t *record)
 {
     const json_t *messages = json_object_get(record, "messages");
     size_t n = json_array_size(messages);
     t2g_buffer text = {0};
     t2g_status s = T2G_OK;
-    if (n == 0 || json_object_get(record, "prompt"))
+    if (!are_texts(messages) || json_object_get(record, "prompt"))
         return T2G_OK;
     n -= is_assistant(json_array_get(messages, n - 1));
     for (size_t i = 0; i + 1 < n && s == T2G_OK; i++) {

@@ -5,7 +5,7 @@
 set -u
 
 what=${1:-build}
-libraries='sleef jansson xxhash zlib pcre2 cmocka'
+libraries='sleef jansson xxhash zlib pcre2 curl cmocka'
 
 compiler()
 {
@@ -30,6 +30,7 @@ include()
     zlib) echo '#include <zlib.h>' ;;
     pcre2) printf '#define PCRE2_CODE_UNIT_WIDTH 8\n'
            echo '#include <pcre2.h>' ;;
+    curl) echo '#include <curl/curl.h>' ;;
     cmocka) printf '#include <stdarg.h>\n#include <stddef.h>\n'
             printf '#include <stdint.h>\n#include <setjmp.h>\n'
             echo '#include <cmocka.h>' ;;
@@ -87,10 +88,12 @@ package()
     apt:make) echo make ;;
     apt:qemu) echo qemu-user ;;
     apt:zlib) echo zlib1g-dev$suffix ;;
+    apt:curl) echo libcurl4-openssl-dev$suffix ;;
     apt:*) echo "lib$2-dev$suffix" ;;
     dnf:compiler) echo gcc glibc-devel ;;
     dnf:make) echo make ;;
     dnf:cmocka) echo libcmocka-devel ;;
+    dnf:curl) echo libcurl-devel ;;
     dnf:*) echo "$2-devel" ;;
     *:compiler) echo gcc ;;
     *) echo "$2" ;;

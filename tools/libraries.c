@@ -1,5 +1,6 @@
 #include "libraries.h"
 
+#include <curl/curl.h>
 #include <sleef.h>
 #include <xxhash.h>
 #include <zlib.h>
@@ -58,10 +59,11 @@ json_t *libraries_json(void)
                   SLEEF_VERSION_PATCHLEVEL);
     three_numbers(xxhash, x / 10000, x / 100 % 100, x % 100);
     return json_pack(
-        "{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:o}", "version",
-        T2G_VERSION, "compiler", COMPILER, "flags", T2G_BUILD_FLAGS,
+        "{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:o, s:o}",
+        "version", T2G_VERSION, "compiler", COMPILER, "flags", T2G_BUILD_FLAGS,
         "libraries", "sleef", sleef, "jansson", jansson_version_str(),
-        "xxhash", xxhash, "zlib", zlibVersion(), "openmp", openmp(),
+        "xxhash", xxhash, "zlib", zlibVersion(), "curl",
+        curl_version_info(CURLVERSION_NOW)->version, "openmp", openmp(),
         "isa_compiled", names(isa_compiled), "isa_available",
         names(t2g_isa_available()));
 }

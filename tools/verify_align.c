@@ -460,8 +460,7 @@ void verify_align(verifier *v, const char *path, const json_t *root)
         verify_skip(v, path, NULL, "no cases of alignment: replayed by "
                     "tests/golden/feedback");
     else if (json_object_get(root, "rouge"))
-        verify_skip(v, path, NULL, "metrics of a reward model: verify "
-                    "metrics");
+        verify_rm_metrics(v, path, root);
     else
         verify_skip(v, path, NULL, "no cases of alignment");
 }
