@@ -174,9 +174,10 @@ static bool chosen(const invocation *inv, const char *name)
     return inv->file_count == 0;
 }
 
-static t2g_status run_groups(const invocation *inv)
+static t2g_status run_groups(const invocation *inv, bench b)
 {
-    bench b = {.inv = inv, .cache = cache_last_level()};
+    b.inv = inv;
+    b.cache = cache_last_level();
     T2G_TRY(measure_peaks(&b));
     for (size_t i = 0; i < GROUPS; i++)
         if (chosen(inv, groups[i].name))
@@ -198,7 +199,14 @@ static const char *unknown_group(const invocation *inv)
 
 static int run(const command *self, int argc, char **argv)
 {
-    option table[] = {{0}};
+    bench b = {.inv = NULL};
+    option table[] = {
+        {"tokenizer", OPTION_TEXT, &b.tokenizer, "Group tokenizer",
+         "the tokenizer to be measured, on the files of --data", 0, 0, NULL,
+         false},
+        {"data", OPTION_LIST, &b.texts, "Group tokenizer",
+         "files of text, cut into 4 kB pieces", 0, 0, NULL, false},
+        {0}};
     invocation inv;
     int status = cli_parse(&inv, self, table, argc, argv);
     if (status >= 0)
@@ -207,8 +215,10 @@ static int run(const command *self, int argc, char **argv)
     cli_catch_interrupts();
     if (unknown)
         status = cli_usage(&inv, "unknown group '%s'", unknown);
+    else if (!b.tokenizer != (b.texts.count == 0))
+        status = cli_usage(&inv, "--tokenizer and --data go together");
     else
-        status = run_groups(&inv) == T2G_OK ? EXIT_DONE : cli_failed(&inv);
+        status = run_groups(&inv, b) == T2G_OK ? EXIT_DONE : cli_failed(&inv);
     cli_free(&inv);
     return status;
 }

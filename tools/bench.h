@@ -14,6 +14,8 @@ typedef struct bench {
     peaks peak;
     size_t cache; /* last level, bytes: what exceeds it comes from memory */
     bool header;  /* the group's heading was printed */
+    const char *tokenizer; /* whose speed on these texts is measured; NULL: */
+    string_list texts;     /* our own */
 } bench;
 
 /* One thing to measure. A call of run does `amount` units (tokens, elements)
