@@ -173,13 +173,32 @@ static size_t best_pair(const pairs *p, size_t count)
     return best;
 }
 
+/* The pairs of a word as it is spelled. */
+static void consider_all(const t2g_tokenizer *t, const t2g_symbol *symbol,
+                         const char *text, size_t n, pairs *p)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    const uint32_t *byte_merge = t->spelling.byte_merge;
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (!byte_merge) {
+            consider_pair(&t->merges, symbol, p, i);
+            continue;
+        }
+        uint32_t found = byte_merge[256 * s[symbol[i].begin] +
+                                    s[symbol[i + 1].begin]];
+        p->rank[i] = found - 1; /* 0, none, becomes the largest */
+        p->id[i] = found ? t->merges.merge[found - 1].id : 0;
+    }
+}
+
 /* Each round merges the best of all pairs: what the definition says, and the
  * fastest way for words of usual length. Returns how many symbols are left. */
-static size_t merge_short(const t2g_merges *m, t2g_symbol *symbol, size_t n)
+static size_t merge_short(const t2g_tokenizer *t, t2g_symbol *symbol,
+                          const char *text, size_t n)
 {
+    const t2g_merges *m = &t->merges;
     pairs p;
-    for (size_t i = 0; i + 1 < n; i++)
-        consider_pair(m, symbol, &p, i);
+    consider_all(t, symbol, text, n, &p);
     while (n > 1) {
         size_t best = best_pair(&p, n - 1);
         if (p.rank[best] == UINT32_MAX)
@@ -349,6 +368,6 @@ t2g_status t2g_bpe_encode(const t2g_tokenizer *t, t2g_bpe *b, const char *text,
         T2G_TRY(spell_characters(t, b, text, n, count));
     if (*count >= T2G_LONG_WORD)
         return merge_long(&t->merges, b, count);
-    *count = merge_short(&t->merges, b->symbol, *count);
+    *count = merge_short(t, b->symbol, text, *count);
     return T2G_OK;
 }

@@ -199,6 +199,9 @@ static size_t upper_word(utf8 s, size_t p, size_t n)
 static size_t cased_word(utf8 s, size_t p, size_t n)
 {
     size_t begin = lead(s, p, n);
+    const unsigned letters = UPPER | LOWER;
+    if (!((class_at(s, begin, n) | class_at(s, p, n)) & letters))
+        return p;
     size_t end = capitalised(s, begin, n);
     if (end > begin)
         return end;

@@ -40,6 +40,7 @@ void t2g_tokenizer_free(t2g_tokenizer *t)
     t2g_merges_free(&t->merges);
     t2g_free(t->spelling.prefix);
     t2g_free(t->spelling.suffix);
+    t2g_free(t->spelling.byte_merge);
     free_normalizer(t);
     t2g_added_free(&t->raw);
     t2g_added_free(&t->normalized);
@@ -191,6 +192,23 @@ static bool all_bytes(const t2g_spelling *s)
     return true;
 }
 
+static t2g_status find_byte_merges(t2g_tokenizer *t)
+{
+    t2g_spelling *s = &t->spelling;
+    s->byte_merge = t2g_calloc(256 * 256, sizeof *s->byte_merge);
+    if (!s->byte_merge)
+        return T2G_ERR_MEMORY;
+    for (int left = 0; left < 256; left++)
+        for (int right = 0; right < 256; right++) {
+            const t2g_merge *m = NULL;
+            if (s->byte_id[left] >= 0 && s->byte_id[right] >= 0)
+                m = t2g_merges_find(&t->merges, (uint32_t)s->byte_id[left],
+                                    (uint32_t)s->byte_id[right]);
+            s->byte_merge[256 * left + right] = m ? m->rank + 1 : 0;
+        }
+    return T2G_OK;
+}
+
 /* Pieces can stay bytes when mapping them to symbols is the last thing that
  * happens and the model does nothing else with characters: then the vocabulary
  * is mapped instead. */
@@ -270,6 +288,8 @@ static void find_cuts(t2g_tokenizer *t)
 t2g_status t2g_tokenizer_finish(t2g_tokenizer *t)
 {
     choose_spelling(t);
+    if (t->spelling.bytes)
+        T2G_TRY(find_byte_merges(t));
     T2G_TRY(put_patterns(t));
     if (!t2g_decoder_is_byte_level(&t->decoder))
         T2G_TRY(set_bytes(t));

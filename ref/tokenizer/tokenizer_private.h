@@ -269,6 +269,9 @@ typedef struct t2g_spelling {
     bool bytes; /* in bytes, byte_id giving their tokens; else characters */
     int64_t byte_id[256]; /* or the tokens <0xNN>; T2G_NO_TOKEN */
     int64_t ascii_id[128]; /* the tokens of single characters */
+    uint32_t *byte_merge; /* [256][256], of spellings in bytes: rank + 1 of the
+                             merge of two bytes, 0 = none. Most look-ups are
+                             these, and in one place they are near. */
     bool byte_fallback, fuse_unk, ignore_merges;
     int64_t unk;
     char *prefix, *suffix; /* NULL: none */
