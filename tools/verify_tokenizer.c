@@ -7,6 +7,7 @@
  *   invalid_utf8  bytes -> position of the first that is not UTF-8
  *   bpe_train     texts and options -> vocabulary and merges
  *   save          a tokenizer -> digest of the file it is written to
+ *   chat          conversations -> text, by chat templates
  *   tiktoken, gguf_tokenizer  in verify_tokenizer_files.c
  * Offsets there count characters as atomic, so ours are widened first. */
 #include <stdlib.h>
@@ -729,8 +730,9 @@ void verify_tokenizer(verifier *v, const char *path, const json_t *root)
         {"hf", verify_hf},           {"pretok", verify_pretok},
         {"decode", verify_decode},   {"invalid_utf8", verify_invalid},
         {"bpe_train", verify_training}, {"save", verify_save},
+        {"chat", verify_chat},
         {"tiktoken", verify_tiktoken},
-        {"gguf_tokenizer", verify_gguf_tokenizer},
+        {"gguf_tokenizer", verify_gguf_tokenizer}, {"chat", verify_chat},
     };
     const char *kind = text_of(root, "kind");
     for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)

@@ -7,4 +7,7 @@
 void verify_tiktoken(verifier *v, const char *file, const json_t *root);
 void verify_gguf_tokenizer(verifier *v, const char *file, const json_t *root);
 
+/* Chat templates. */
+void verify_chat(verifier *v, const char *file, const json_t *root);
+
 #endif
