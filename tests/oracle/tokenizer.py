@@ -390,7 +390,10 @@ class Comparison:
         if (self.theirs.state["decoder"] or {}).get("type") != "ByteLevel":
             return
         symbols = {c: bytes([b]) for b, c in byte_symbols().items()}
-        for token, i in self.theirs.t.get_vocab(with_added_tokens=True).items():
+        for i in range(self.ours.size()):
+            token = self.theirs.t.id_to_token(i)
+            if token is None:
+                continue
             want = (b"".join(symbols[c] for c in token)
                     if all(c in symbols for c in token)
                     else self.theirs.decode([[i]], False)[0].encode())
