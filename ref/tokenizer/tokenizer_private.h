@@ -318,8 +318,12 @@ typedef struct t2g_post_processor {
 
 void t2g_post_processor_free(t2g_post_processor *p);
 
+/* A role until offsets are trimmed: an added token found in the text, not one
+ * that the model gave, though they may have the same id. */
+enum { T2G_TOKEN_MATCHED = 0x80 };
+
 /* Takes whitespace out of the offsets of the tokens of a text, if the tokenizer
- * does. */
+ * does; their roles are 0 then. */
 void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
                       t2g_encoding *e);
 /* Truncates, joins, pads and appends to out; second may be NULL. */
