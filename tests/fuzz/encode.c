@@ -116,13 +116,14 @@ static t2g_tokenizer *make(const recipe *r)
 
 /* --- properties ---------------------------------------------------------- */
 
-/* Ranges lie in the text and none begins or ends before the one in front. */
+/* Ranges lie in the text and none begins before the one in front; it may end
+ * before that: text that was put in covers a whole character. */
 static void check_ranges(const t2g_encoding *e, size_t n)
 {
     for (size_t i = 0; i < e->count; i++) {
         const size_t *range = e->offset + 2 * i;
         FUZZ_CHECK(range[0] <= range[1] && range[1] <= n);
-        FUZZ_CHECK(i == 0 || (range[-2] <= range[0] && range[-1] <= range[1]));
+        FUZZ_CHECK(i == 0 || range[-2] <= range[0]);
     }
 }
 

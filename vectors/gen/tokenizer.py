@@ -262,10 +262,11 @@ def affixed(prefix="", suffix=""):
                 merges.append([left, right])
             left += right[len(prefix):]
             vocab.setdefault(left, len(vocab))
+    affixes = {"continuing_subword_prefix": prefix,
+               "end_of_word_suffix": suffix}
     t = Tokenizer(models.BPE(
-        vocab, [tuple(m) for m in merges], unk_token="<unk>",
-        continuing_subword_prefix=prefix or None,
-        end_of_word_suffix=suffix or None))
+        vocab=vocab, merges=[tuple(m) for m in merges], unk_token="<unk>",
+        **{k: v for k, v in affixes.items() if v}))
     t.add_special_tokens(SPECIAL)
     t.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return t
