@@ -4,7 +4,7 @@
     python tests/oracle/tokenizer.py --library build/libt2g.so [--count N]
         [--seconds S] [--trained] TOKENIZER.json[.gz]|FOLDER ...
 
-For every tokenizer.json, NAME.json and their .gz in the folders: ids, offsets,
+For every file in the folders that is a tokenizer, .json or .json.gz: ids, offsets,
 type ids and masks, with and without the template's tokens, of texts and pairs;
 decoded text of these ids and of random ones; our decoding token by token; bytes
 that are not UTF-8; each token's bytes. --trained adds tokenizers made here, as
@@ -221,11 +221,15 @@ def numbers(lists, kind=np.int64):
     return np.fromiter(chain.from_iterable(lists), kind)
 
 
+def read_text(path):
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as f:
+        return f.read()
+
+
 class Theirs:
     def __init__(self, path):
-        opener = gzip.open if str(path).endswith(".gz") else open
-        with opener(path, "rt", encoding="utf-8") as f:
-            text = f.read()
+        text = read_text(path)
         self.state = json.loads(text)
         self.t = Tokenizer.from_str(text)
         self.alone = self.t.padding is not None
@@ -478,8 +482,8 @@ def tokenizer_files(paths):
             yield path
             continue
         for file in sorted(path.rglob("*.json*")):
-            if file.name.endswith((".json", ".json.gz")) and not (
-                    file.name.startswith(("tokenizer_config", "encodings"))):
+            if file.name.endswith((".json", ".json.gz")) and (
+                    "model" in json.loads(read_text(file))):
                 yield file
 
 
