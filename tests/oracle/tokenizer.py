@@ -4,8 +4,8 @@
     python tests/oracle/tokenizer.py --library build/libt2g.so [--count N]
         [--seconds S] [--trained] TOKENIZER.json[.gz]|FOLDER ...
 
-For every file in the folders that is a tokenizer, .json or .json.gz: ids, offsets,
-type ids and masks, with and without the template's tokens, of texts and pairs;
+For every file in the folders that is a tokenizer, .json or .json.gz: ids,
+offsets, type ids and masks, with and without the template's tokens, of texts and pairs;
 decoded text of these ids and of random ones; our decoding token by token; bytes
 that are not UTF-8; each token's bytes. --trained adds tokenizers made here, as
 those of Llama 2 and Gemma are. At a difference it prints the smallest text it
