@@ -31,6 +31,12 @@ CFLAGS  += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 LDFLAGS += -fsanitize=address,undefined
 endif
 
+ifdef FUZZING
+CFLAGS  += -O1 -fsanitize=fuzzer-no-link,address,undefined \
+           -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=fuzzer,address,undefined
+endif
+
 # ISA flags go on that ISA's objects only.
 MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 ifneq ($(filter x86_64 amd64,$(MACHINE)),)
@@ -55,8 +61,12 @@ CHECK  := $(BUILD)/tests/check/check
 MOCK   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/mock/*.c))
 DEFINES := $(foreach i,$(ISAS),-DT2G_HAVE_$(shell echo $(i) | tr a-z A-Z))
 
-.PHONY: all deps demo test check bench sanitize arm install clean help \
-        programs deps-arm
+FUZZ   := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_CC      ?= $(firstword $(shell command -v clang clang-14 clang-15 clang-16) clang)
+FUZZ_SECONDS ?= 60
+
+.PHONY: all deps demo test check bench sanitize fuzz fuzzers arm install clean \
+        help programs deps-arm
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -87,6 +97,14 @@ bench: all ## speed of kernels and training against this machine's peaks
 
 sanitize: deps ## the tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory test SANITIZE=1 BUILD=$(BUILD)/sanitize
+
+fuzz: ## every target of tests/fuzz for FUZZ_SECONDS, with clang's libFuzzer
+	@$(MAKE) --no-print-directory fuzzers FUZZING=1 CC=$(FUZZ_CC) OPENMP= \
+	    BUILD=$(BUILD)/fuzz
+	@BUILD=$(BUILD)/fuzz sh tests/fuzz/run.sh $(FUZZ_SECONDS) \
+	    $(FUZZ:$(BUILD)/%=$(BUILD)/fuzz/%)
+
+fuzzers: $(FUZZ)
 
 arm: deps-arm ## cross build for AArch64, tests under qemu-user
 	@sh tests/arm.sh "$(MAKE)" "$(BUILD)/arm"
@@ -134,6 +152,11 @@ $(BUILD)/tests/golden/%: $(BUILD)/tests/golden/%.o $(BUILD)/libt2g.a
 
 # It computes its cases as t2g verify does.
 $(BUILD)/tests/golden/metrics: $(BUILD)/tools/metrics_case.o
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libt2g.a
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(OPENMP) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(CHECK): $(CHECK_OBJECTS) $(BUILD)/libt2g.a
 	@mkdir -p $(@D)

@@ -26,13 +26,34 @@ bool t2g_tokenizer_is_special(const t2g_tokenizer *t, uint32_t id)
     return token && token->flags & TOKEN_SPECIAL;
 }
 
-/* The reference compares texts, so that it does not know a special token again
- * that the normalizer changed. */
+typedef struct view {
+    const char *s;
+    size_t n;
+} view;
+
+/* The text a token enters the chain with. */
+static view content_of(const t2g_tokenizer *t, uint32_t id)
+{
+    const t2g_token *token = &t->vocabulary.token[id];
+    const t2g_added_set *set = &t->normalized;
+    for (size_t i = 0; token->flags & TOKEN_SHOWN && i < set->count; i++)
+        if (set->pattern[i].id == id)
+            return (view){set->text.data + set->pattern[i].begin,
+                          set->pattern[i].length};
+    return (view){token_content(&t->vocabulary, id), token->content_length};
+}
+
+/* The reference compares texts: of an added token that the normalizer changed,
+ * whether what it became is the content of a special token. */
 static bool is_skipped(const t2g_tokenizer *t, uint32_t id)
 {
     const t2g_token *token = t2g_token_at(t, id);
-    return token && token->flags & TOKEN_SPECIAL &&
-           !(token->flags & TOKEN_SHOWN);
+    if (!token || !(token->flags & TOKEN_SHOWN))
+        return token && token->flags & TOKEN_SPECIAL;
+    view shown = content_of(t, id);
+    int64_t same = t2g_vocabulary_find(&t->vocabulary, shown.s, shown.n);
+    return same != T2G_NO_TOKEN &&
+           t->vocabulary.token[same].flags & TOKEN_SPECIAL;
 }
 
 t2g_status t2g_tokenizer_decode_bytes(const t2g_tokenizer *t,
@@ -80,11 +101,6 @@ static t2g_status close(texts *x)
     x->end[x->count++] = x->text.size;
     return T2G_OK;
 }
-
-typedef struct view {
-    const char *s;
-    size_t n;
-} view;
 
 static view text_at(const texts *x, size_t i)
 {
@@ -341,18 +357,6 @@ void t2g_decoder_free(t2g_decoder *d)
 bool t2g_decoder_is_byte_level(const t2g_decoder *d)
 {
     return d->count == 1 && d->step[0].kind == DECODE_BYTE_LEVEL;
-}
-
-/* The text a token enters the chain with. */
-static view content_of(const t2g_tokenizer *t, uint32_t id)
-{
-    const t2g_token *token = &t->vocabulary.token[id];
-    const t2g_added_set *set = &t->normalized;
-    for (size_t i = 0; token->flags & TOKEN_SHOWN && i < set->count; i++)
-        if (set->pattern[i].id == id)
-            return (view){set->text.data + set->pattern[i].begin,
-                          set->pattern[i].length};
-    return (view){token_content(&t->vocabulary, id), token->content_length};
 }
 
 static t2g_status collect(const t2g_tokenizer *t, const uint32_t *ids, size_t n,

@@ -299,6 +299,8 @@ static t2g_status split_added(struct t2g_encoder *e, const t2g_added_set *set,
         }
         T2G_TRY(t2g_encoding_add(e->out, m.id, piece_begin(text, m.begin),
                                  piece_end(text, m.end)));
+        if (e->t->post.trim_offsets)
+            e->out->role[e->out->count - 1] = T2G_TOKEN_MATCHED;
         scan.taken = m.end;
     }
     if (scan.taken >= text->n)

@@ -67,13 +67,13 @@ static bool continues(unsigned char byte)
 static void trim(const t2g_tokenizer *t, const char *text, size_t n,
                  t2g_encoding *e, size_t i, bool first)
 {
-    const t2g_token *token = &t->vocabulary.token[e->id[i]];
     size_t *range = e->offset + 2 * i;
     /* an added token is the text it took, whitespace included */
-    bool added = token->flags & TOKEN_ADDED;
-    const char *s = added ? text + range[0]
-                          : token_content(&t->vocabulary, e->id[i]);
-    size_t length = added ? range[1] - range[0] : token->content_length;
+    bool matched = e->role[i] & T2G_TOKEN_MATCHED;
+    const char *s = matched ? text + range[0]
+                            : token_content(&t->vocabulary, e->id[i]);
+    size_t length = matched ? range[1] - range[0]
+                            : t->vocabulary.token[e->id[i]].content_length;
     size_t before = leading(s, length), after = trailing(s, length);
 
     if (before == 1 && t->post.prefix_space && (first || range[0] == 0))
@@ -92,8 +92,10 @@ static void trim(const t2g_tokenizer *t, const char *text, size_t n,
 void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
                       t2g_encoding *e, size_t first)
 {
-    for (size_t i = first; i < e->count && t->post.trim_offsets; i++)
+    for (size_t i = first; i < e->count && t->post.trim_offsets; i++) {
         trim(t, text, n, e, i, i == first);
+        e->role[i] = 0;
+    }
 }
 
 /* --- truncation ---------------------------------------------------------- */

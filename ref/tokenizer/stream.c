@@ -5,7 +5,6 @@
 #include "tokenizer_private.h"
 #include "unicode.h"
 
-
 void t2g_decode_stream_free(t2g_decode_stream *s)
 {
     t2g_free(s->id);
@@ -69,36 +68,46 @@ static bool is_open(const t2g_tokenizer *t, const t2g_decode_stream *s,
            memcmp(text->data + text->size - 3, t2g_replacement, 3) == 0;
 }
 
-/* Appends what all kept tokens say beyond what those given out did; the new
- * ones stay as the context of a decoder that treats the first of a text in a
- * special way. */
-static t2g_status give_out(t2g_decode_stream *s, const t2g_buffer *before,
-                           const t2g_buffer *after, t2g_buffer *out)
+/* The tokens given out last stay as the context of a decoder that treats the
+ * beginning of a text in a special way; earlier ones too while those say nothing
+ * by themselves, or what follows would be taken for the beginning. */
+static t2g_status forget(t2g_decode_stream *s, const t2g_tokenizer *t,
+                         bool skip_special, t2g_buffer *scratch)
 {
-    if (after->size <= before->size)
-        return T2G_OK;
-    T2G_TRY(t2g_buffer_append(out, after->data + before->size,
-                              after->size - before->size));
-    memmove(s->id, s->id + s->done, (s->count - s->done) * sizeof *s->id);
-    s->count -= s->done;
+    scratch->size = 0;
+    T2G_TRY(t2g_tokenizer_decode(t, s->id + s->done, s->count - s->done,
+                                 skip_special, scratch));
+    if (scratch->size > 0) {
+        memmove(s->id, s->id + s->done, (s->count - s->done) * sizeof *s->id);
+        s->count -= s->done;
+    }
     s->done = s->count;
     return T2G_OK;
+}
+
+/* Appends what all kept tokens say beyond what those given out did. */
+static t2g_status give_out(t2g_decode_stream *s, const t2g_tokenizer *t,
+                           bool skip_special, bool at_end, t2g_buffer x[2],
+                           t2g_buffer *out)
+{
+    T2G_TRY(t2g_tokenizer_decode(t, s->id, s->done, skip_special, &x[0]));
+    T2G_TRY(t2g_tokenizer_decode(t, s->id, s->count, skip_special, &x[1]));
+    if (x[1].size <= x[0].size || (!at_end && is_open(t, s, &x[1])))
+        return T2G_OK;
+    T2G_TRY(t2g_buffer_append(out, x[1].data + x[0].size,
+                              x[1].size - x[0].size));
+    return forget(s, t, skip_special, &x[0]);
 }
 
 static t2g_status advance(t2g_decode_stream *s, const t2g_tokenizer *t,
                           bool skip_special, bool at_end, t2g_buffer *out)
 {
-    t2g_buffer before = {0}, after = {0};
+    t2g_buffer x[2] = {{0}, {0}}; /* texts before and after */
     if (s->count == 0)
         return T2G_OK;
-    t2g_status status = t2g_tokenizer_decode(t, s->id, s->done, skip_special,
-                                             &before);
-    if (status == T2G_OK)
-        status = t2g_tokenizer_decode(t, s->id, s->count, skip_special, &after);
-    if (status == T2G_OK && (at_end || !is_open(t, s, &after)))
-        status = give_out(s, &before, &after, out);
-    t2g_buffer_free(&before);
-    t2g_buffer_free(&after);
+    t2g_status status = give_out(s, t, skip_special, at_end, x, out);
+    t2g_buffer_free(&x[0]);
+    t2g_buffer_free(&x[1]);
     return status;
 }
 

@@ -335,8 +335,12 @@ typedef struct t2g_post_processor {
 
 void t2g_post_processor_free(t2g_post_processor *p);
 
+/* A role until offsets are trimmed: an added token found in the text, not one
+ * that the model gave, though they may have the same id. */
+enum { T2G_TOKEN_MATCHED = 0x80 };
+
 /* Takes whitespace out of the offsets of the tokens of a text, from `first` on,
- * if the tokenizer does. */
+ * if the tokenizer does; their roles are 0 then. */
 void t2g_trim_offsets(const t2g_tokenizer *t, const char *text, size_t n,
                       t2g_encoding *e, size_t first);
 /* False when t2g_post_process leaves the tokens of one text as they are. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../../ref/tokenizer/tokenizer_private.h"
 #include "folder.h"
 #include "t2g/files.h"
 #include "t2g/tokenizer.h"
@@ -392,6 +393,258 @@ static void long_words_are_quick(void **state)
     t2g_tokenizer_free(t);
 }
 
+/* --- two ways to the same ------------------------------------------------- */
+
+static void same_encodings(const t2g_encoding *a, const t2g_encoding *b)
+{
+    assert_int_equal(a->count, b->count);
+    if (a->count == 0)
+        return;
+    assert_memory_equal(a->id, b->id, a->count * sizeof *a->id);
+    assert_memory_equal(a->offset, b->offset,
+                        2 * a->count * sizeof *a->offset);
+}
+
+/* Merging by the definition: the leftmost pair of lowest rank, until none. */
+static void merge_plainly(const t2g_tokenizer *t, uint32_t *id, size_t *count)
+{
+    for (;;) {
+        const t2g_merge *best = NULL;
+        size_t at = 0;
+        for (size_t i = 0; i + 1 < *count; i++) {
+            const t2g_merge *m = t2g_merges_find(&t->merges, id[i], id[i + 1]);
+            if (m && (!best || m->rank < best->rank)) {
+                best = m;
+                at = i;
+            }
+        }
+        if (!best)
+            return;
+        id[at] = best->id;
+        memmove(id + at + 1, id + at + 2, (*count - at - 2) * sizeof *id);
+        (*count)--;
+    }
+}
+
+/* Words of all lengths about where the heap takes over; few letters, so that
+ * merges overlap in every way. */
+static void every_merging_is_the_definition(void **state)
+{
+    static const char model[] =
+        "{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"aa\":2,\"ab\":3,"
+        "\"ba\":4,\"aab\":5,\"aba\":6,\"abab\":7,\"baab\":8,\"aaaa\":9},"
+        "\"merges\":[\"a b\",\"a a\",\"b a\",\"aa b\",\"ab a\",\"ab ab\","
+        "\"ba ab\",\"aa aa\"]}";
+    t2g_tokenizer *t;
+    t2g_encoding e = {0};
+    char text[4 * T2G_LONG_WORD];
+    uint32_t want[4 * T2G_LONG_WORD];
+    (void)state;
+    random_state = 2;
+    assert_int_equal(load_with(&t, "", BYTE_LEVEL, "null", model), T2G_OK);
+    for (int round = 0; round < 3000; round++) {
+        size_t n = 1 + random_below(sizeof text - 1), count = n;
+        uint32_t odds = 2 + random_below(4);
+        for (size_t i = 0; i < n; i++) {
+            want[i] = random_below(odds) == 0;
+            text[i] = want[i] ? 'b' : 'a';
+        }
+        merge_plainly(t, want, &count);
+        e.count = 0;
+        assert_int_equal(t2g_tokenizer_encode(t, text, n, 0, &e), T2G_OK);
+        assert_int_equal(e.count, count);
+        assert_memory_equal(e.id, want, count * sizeof *want);
+    }
+    t2g_encoding_free(&e);
+    t2g_tokenizer_free(t);
+}
+
+/* A tokenizer of SentencePiece's kind; `crossing` adds a merge across a border,
+ * of characters that do not occur, which keeps words from being cut. */
+static t2g_tokenizer *sentences(bool crossing)
+{
+    t2g_tokenizer *t;
+    t2g_buffer model = {0};
+    assert_int_equal(t2g_buffer_printf(
+        &model, "{\"type\":\"BPE\",\"unk_token\":\"?\",\"fuse_unk\":true,"
+        "\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"▁\":3,\"▁a\":4,\"ab\":5,"
+        "\"▁▁\":6,\"▁ab\":7,\"z\":8,\"z▁\":9},\"merges\":[\"▁ ▁\","
+        "\"a b\",\"▁ a\",\"▁ ab\"%s]}", crossing ? ",\"z ▁\"" : ""),
+        T2G_OK);
+    assert_int_equal(load_with(&t, "", "{\"type\":\"Metaspace\","
+                               "\"replacement\":\"▁\",\"prepend_scheme\":"
+                               "\"always\",\"split\":false}", "null",
+                               model.data), T2G_OK);
+    t2g_buffer_free(&model);
+    assert_true((t->spelling.cut == NULL) == crossing);
+    return t;
+}
+
+static void cut_words_are_as_whole_ones(void **state)
+{
+    t2g_tokenizer *cut = sentences(false), *whole = sentences(true);
+    t2g_encoding a = {0}, b = {0};
+    (void)state;
+    random_state = 3;
+    for (int round = 0; round < 3000; round++) {
+        char text[200];
+        size_t n = 1 + random_below(sizeof text - 1);
+        for (size_t i = 0; i < n; i++)
+            text[i] = "ab  xy"[random_below(6)];
+        a.count = b.count = 0;
+        assert_int_equal(t2g_tokenizer_encode(cut, text, n, 0, &a), T2G_OK);
+        assert_int_equal(t2g_tokenizer_encode(whole, text, n, 0, &b), T2G_OK);
+        same_encodings(&a, &b);
+    }
+    t2g_encoding_free(&a);
+    t2g_encoding_free(&b);
+    t2g_tokenizer_free(cut);
+    t2g_tokenizer_free(whole);
+}
+
+/* Words remembered of one tokenizer are none of another's. */
+static void encodings_serve_several_tokenizers(void **state)
+{
+    static const char text[] = "the reward of the ab token";
+    t2g_tokenizer *t[2] = {trained(), small("", BYTE_LEVEL)};
+    t2g_encoding shared = {0};
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        t2g_encoding fresh = {0};
+        const t2g_tokenizer *now = t[round % 2];
+        shared.count = 0;
+        assert_int_equal(t2g_tokenizer_encode(now, text, sizeof text - 1, 0,
+                                              &shared), T2G_OK);
+        assert_int_equal(t2g_tokenizer_encode(now, text, sizeof text - 1, 0,
+                                              &fresh), T2G_OK);
+        same_encodings(&shared, &fresh);
+        t2g_encoding_free(&fresh);
+    }
+    t2g_encoding_free(&shared);
+    t2g_tokenizer_free(t[0]);
+    t2g_tokenizer_free(t[1]);
+}
+
+static void threads_encode_at_once(void **state)
+{
+    enum { TEXTS = 400 };
+    static char text[TEXTS][400];
+    static size_t length[TEXTS];
+    static t2g_encoding found[TEXTS];
+    t2g_tokenizer *t = trained();
+    t2g_encoding alone = {0};
+    int failures = 0;
+    (void)state;
+    random_state = 4;
+    for (size_t i = 0; i < TEXTS; i++)
+        length[i] = random_text(text[i], random_below(90));
+#pragma omp parallel for num_threads(4) reduction(+ : failures)
+    for (int i = 0; i < TEXTS; i++)
+        failures += t2g_tokenizer_encode(t, text[i], length[i], 0, &found[i]) !=
+                    T2G_OK;
+    assert_int_equal(failures, 0);
+    for (size_t i = 0; i < TEXTS; i++) {
+        alone.count = 0;
+        assert_int_equal(t2g_tokenizer_encode(t, text[i], length[i], 0, &alone),
+                         T2G_OK);
+        same_encodings(&found[i], &alone);
+        t2g_encoding_free(&found[i]);
+    }
+    t2g_encoding_free(&alone);
+    t2g_tokenizer_free(t);
+}
+
+/* --- what a user may not say ----------------------------------------------- */
+
+static void guards_special_tokens(void **state)
+{
+    static const char text[] = "<x>a<x>";
+    t2g_tokenizer *t = small(
+        ADDED("<x>", FLAGS(false, false, false, false, true)) ","
+        ADDED("ba", FLAGS(false, false, false, false, false)), BYTE_LEVEL);
+    (void)state;
+    for (size_t user = 0; user < sizeof text; user++) {
+        uint8_t input[sizeof text] = {0};
+        t2g_encoding e = {0};
+        size_t found = 0;
+        input[user] = 1; /* behind the text: of no byte */
+        assert_int_equal(t2g_tokenizer_encode_guarded(
+            t, text, sizeof text - 1, input, 0, &e), T2G_OK);
+        for (size_t i = 0; i < e.count; i++)
+            found += e.id[i] == 5;
+        assert_int_equal(found, user == 3 || user == 7 ? 2 : 1);
+        t2g_encoding_free(&e);
+    }
+    t2g_tokenizer_free(t);
+}
+
+static void encodes_pairs(void **state)
+{
+    t2g_tokenizer *t = small("", BYTE_LEVEL);
+    t2g_encoding e = {0};
+    (void)state;
+    assert_int_equal(t2g_tokenizer_encode_pair(t, "ab", 2, " a", 2, 0, &e),
+                     T2G_OK);
+    assert_int_equal(e.count, 2);
+    assert_int_equal(e.role[0], 0);
+    assert_int_equal(e.role[1], T2G_TOKEN_SECOND);
+    assert_int_equal(e.id[1], 4);
+    assert_int_equal(t2g_tokenizer_encode_pair(t, "ab", 2, "\xff", 1, 0, &e),
+                     T2G_ERR_FORMAT);
+    assert_int_equal(e.count, 2); /* as it was */
+    t2g_encoding_free(&e);
+    t2g_tokenizer_free(t);
+}
+
+/* --- streams and warnings -------------------------------------------------- */
+
+/* A character comes when its last byte does, never in parts. */
+static void streams_whole_characters(void **state)
+{
+    static const char text[] = "a\xe2\x82\xac\xf0\x9f\x99\x82!";
+    t2g_tokenizer *t = trained();
+    t2g_decode_stream s = {0};
+    t2g_encoding e = {0};
+    t2g_buffer out = {0};
+    (void)state;
+    assert_int_equal(t2g_tokenizer_encode(t, text, sizeof text - 1, 0, &e),
+                     T2G_OK);
+    for (size_t i = 0; i < e.count; i++) {
+        assert_int_equal(t2g_decode_stream_push(&s, t, e.id[i], false, &out),
+                         T2G_OK);
+        assert_int_equal(t2g_utf8_invalid(out.data ? out.data : "", out.size),
+                         out.size);
+    }
+    assert_string_equal(out.data, text);
+    out.size = 0; /* the beginning of a character that never ends */
+    assert_int_equal(t2g_decode_stream_push(&s, t, e.id[1], false, &out),
+                     T2G_OK);
+    assert_int_equal(out.size, 0);
+    assert_int_equal(t2g_decode_stream_finish(&s, t, false, &out), T2G_OK);
+    assert_string_equal(out.data, "\xef\xbf\xbd");
+    t2g_decode_stream_free(&s);
+    t2g_encoding_free(&e);
+    t2g_buffer_free(&out);
+    t2g_tokenizer_free(t);
+}
+
+static void count_note(void *context, const char *message)
+{
+    assert_true(*message);
+    ++*(int *)context;
+}
+
+static void warns(void **state)
+{
+    int notes = 0;
+    t2g_tokenizer *t = small(
+        ADDED("<x>", FLAGS(false, false, false, false, true)), BYTE_LEVEL);
+    (void)state;
+    t2g_tokenizer_warnings(t, count_note, &notes); /* id 9 declared, 5 taken */
+    assert_int_equal(notes, 1);
+    t2g_tokenizer_free(t);
+}
+
 /* --- folders ------------------------------------------------------------- */
 
 static void saves_and_loads_folders(void **state)
@@ -443,11 +696,14 @@ static void counting_release(void *context, void *p)
     free(p);
 }
 
-/* Train, save, load, encode, decode. */
+/* Train, save, load, encode, decode, token by token too. */
 static t2g_status everything(const char *dir)
 {
     static const char text[] = "the reward<|pad|> of gro\xcc\x88\xc3\x9f";
+    static const char word[] = /* long enough for the heap */
+        "rewardrewardtokentokenrewardrewardtokentokenrewardrewardtokentoken";
     t2g_tokenizer *t = NULL, *loaded = NULL;
+    t2g_decode_stream stream = {0};
     t2g_encoding e = {0};
     t2g_buffer out = {0};
     t2g_status s = train(&t, "qwen2");
@@ -459,6 +715,14 @@ static t2g_status everything(const char *dir)
         s = t2g_tokenizer_encode(loaded, text, sizeof text - 1, 0, &e);
     if (s == T2G_OK)
         s = t2g_tokenizer_decode(loaded, e.id, e.count, true, &out);
+    if (s == T2G_OK)
+        s = t2g_tokenizer_encode_pair(loaded, text, sizeof text - 1, word,
+                                      sizeof word - 1, T2G_ENCODE_FIT, &e);
+    for (size_t i = 0; i < e.count && s == T2G_OK; i++)
+        s = t2g_decode_stream_push(&stream, loaded, e.id[i], false, &out);
+    if (s == T2G_OK)
+        s = t2g_decode_stream_finish(&stream, loaded, false, &out);
+    t2g_decode_stream_free(&stream);
     t2g_encoding_free(&e);
     t2g_buffer_free(&out);
     t2g_tokenizer_free(loaded);
@@ -499,6 +763,14 @@ int main(void)
         cmocka_unit_test(offsets_tile_the_text),
         cmocka_unit_test(decodes_lossily),
         cmocka_unit_test(long_words_are_quick),
+        cmocka_unit_test(every_merging_is_the_definition),
+        cmocka_unit_test(cut_words_are_as_whole_ones),
+        cmocka_unit_test(encodings_serve_several_tokenizers),
+        cmocka_unit_test(threads_encode_at_once),
+        cmocka_unit_test(guards_special_tokens),
+        cmocka_unit_test(encodes_pairs),
+        cmocka_unit_test(streams_whole_characters),
+        cmocka_unit_test(warns),
         cmocka_unit_test(saves_and_loads_folders),
         cmocka_unit_test(survives_failing_allocations),
     };
