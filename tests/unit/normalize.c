@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "counting.h"
 #include "../../ref/tokenizer/normalize.h"
 #include "../../ref/tokenizer/unicode_properties.h"
 #include "t2g/memory.h"
@@ -314,27 +315,6 @@ static void long_texts_are_quick(void **state)
     assert_int_equal(t2g_normalize_step(&literal, &in, &out, &scratch), T2G_OK);
     assert_ptr_equal(out.text, text);
     t2g_normalize_scratch_free(&scratch);
-}
-
-typedef struct counter {
-    size_t allocations, fail_at, alive;
-} counter;
-
-static void *counting_alloc(void *context, size_t size, size_t align)
-{
-    counter *c = context;
-    void *p = NULL;
-    if (++c->allocations == c->fail_at || posix_memalign(&p, align, size) != 0)
-        return NULL;
-    c->alive++;
-    return p;
-}
-
-static void counting_release(void *context, void *p)
-{
-    counter *c = context;
-    c->alive -= p != NULL;
-    free(p);
 }
 
 /* U+00C9, U+4E00, a ligature, marks, a dash */

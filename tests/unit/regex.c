@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "counting.h"
 #include "../../ref/tokenizer/regex.h"
 #include "../../ref/tokenizer/tokenizer_private.h"
 #include "../../ref/tokenizer/unicode.h"
@@ -245,27 +246,6 @@ static void survives_hostile_ones(void **unused)
 }
 
 /* --- memory -------------------------------------------------------------- */
-
-typedef struct counter {
-    size_t allocations, fail_at, alive;
-} counter;
-
-static void *counting_alloc(void *context, size_t size, size_t align)
-{
-    counter *c = context;
-    void *p = NULL;
-    if (++c->allocations == c->fail_at || posix_memalign(&p, align, size) != 0)
-        return NULL;
-    c->alive++;
-    return p;
-}
-
-static void counting_release(void *context, void *p)
-{
-    counter *c = context;
-    c->alive--;
-    free(p);
-}
 
 static t2g_status compile_and_match(void)
 {

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "counting.h"
 #include "damage.h"
 #include "folder.h"
 #include "gguf_builder.h"
@@ -468,27 +469,6 @@ static void survives_damage(void **state)
 }
 
 /* --- memory --------------------------------------------------------------- */
-
-typedef struct counter {
-    size_t allocations, fail_at, alive;
-} counter;
-
-static void *counting_alloc(void *context, size_t size, size_t align)
-{
-    counter *c = context;
-    void *p = NULL;
-    if (++c->allocations == c->fail_at || posix_memalign(&p, align, size) != 0)
-        return NULL;
-    c->alive++;
-    return p;
-}
-
-static void counting_release(void *context, void *p)
-{
-    counter *c = context;
-    c->alive -= p != NULL;
-    free(p);
-}
 
 static void fail_each_allocation(const char *path)
 {
