@@ -10,7 +10,8 @@ static t2g_status reserve(t2g_bpe *b, size_t n)
 {
     if (n <= b->capacity)
         return T2G_OK;
-    size_t capacity = n < 128 ? 128 : n + n / 2;
+    enum { LARGE = 1 << 16 }; /* from where on room to spare costs too much */
+    size_t capacity = n < 128 ? 128 : n < LARGE ? n + n / 2 : n;
     t2g_free(b->symbol);
     b->capacity = 0;
     b->symbol = t2g_calloc(capacity, sizeof *b->symbol);
