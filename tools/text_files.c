@@ -28,6 +28,8 @@ const char *text_files_current(const text_files *t)
 static void close_file(text_files *t)
 {
     t2g_buffer_free(&t->text);
+    t2g_lines_close(t->lines);
+    t->lines = NULL;
     t2g_records_free(&t->records);
     json_decref(t->pending);
     t->pending = NULL;
@@ -44,7 +46,9 @@ static t2g_status open_next(text_files *t)
     const char *path = t->path[t->opened++];
     t->is_records = text_files_are_records(t, path);
     t->is_open = true;
-    t->read = t->record = t->found = 0;
+    t->line = t->record = t->found = 0;
+    if (t->is_records ? !t->format : t->by_line)
+        return t2g_lines_open(&t->lines, path);
     if (!t->is_records)
         return t2g_file_read(path, &t->text);
     T2G_TRY(t2g_records_read(&t->records, path, t->format, t->skip_bad,
@@ -53,18 +57,19 @@ static t2g_status open_next(text_files *t)
     return T2G_OK;
 }
 
-/* The rest of the text, or its next line; false at the end. */
-static bool next_plain(text_files *t, const char **text, size_t *length)
+/* The text as a whole, or its next line; *more = false at the end. */
+static t2g_status next_plain(text_files *t, const char **text, size_t *length,
+                             bool *more)
 {
-    size_t left = t->text.size - t->read;
-    const char *begin = t->text.data ? t->text.data + t->read : NULL;
-    if (left == 0)
-        return false;
-    const char *line_end = t->by_line ? memchr(begin, '\n', left) : NULL;
-    *text = begin;
-    *length = line_end ? (size_t)(line_end - begin) + 1 : left;
-    t->read += *length;
-    return true;
+    if (t->lines) {
+        T2G_TRY(t2g_lines_next(t->lines, text, length));
+        *more = *text;
+        return T2G_OK;
+    }
+    *more = t->text.size > 0 && t->line++ == 0;
+    *text = t->text.data;
+    *length = t->text.size;
+    return T2G_OK;
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -106,11 +111,39 @@ static t2g_status collect_known(text_files *t, size_t i)
     return T2G_OK;
 }
 
+/* Replaces the records by that of the next line which has one. */
+static t2g_status next_line(text_files *t)
+{
+    const char *text;
+    size_t n;
+    t2g_records_free(&t->records);
+    t->record = 0;
+    while (t->records.count == 0) {
+        T2G_TRY(t2g_lines_next(t->lines, &text, &n));
+        if (!text)
+            return T2G_OK;
+        t2g_status s = t2g_records_line(&t->records, text_files_current(t),
+                                        text, n, ++t->line);
+        if (s == T2G_ERR_FORMAT && t->skip_bad) {
+            t->skipped++;
+            if (t->report)
+                t->report(t->context, t2g_error_message());
+        } else if (s != T2G_OK) {
+            return s;
+        }
+    }
+    return T2G_OK;
+}
+
 /* Texts of the next record that has any; *more = false at the end. */
 static t2g_status next_record(text_files *t, bool *more)
 {
     t->given = 0;
-    for (; t->record < t->records.count; t->record++) {
+    for (;; t->record++) {
+        if (t->record >= t->records.count && t->lines)
+            T2G_TRY(next_line(t));
+        if (t->record >= t->records.count)
+            break;
         json_decref(t->pending);
         t->pending = json_array();
         if (!t->pending)
@@ -158,10 +191,8 @@ t2g_status text_files_next(text_files *t, const char **text, size_t *length)
         }
         if (!t->is_open)
             T2G_TRY(open_next(t));
-        if (t->is_records)
-            T2G_TRY(next_of_records(t, text, length, &more));
-        else
-            more = next_plain(t, text, length);
+        T2G_TRY(t->is_records ? next_of_records(t, text, length, &more)
+                              : next_plain(t, text, length, &more));
         if (more)
             return T2G_OK;
         close_file(t);

@@ -17,10 +17,11 @@ typedef struct text_files {
 
     size_t opened; /* files so far */
     bool is_open, is_records;
-    t2g_buffer text; /* plain text */
-    size_t read;     /* of it */
-    t2g_records records;
-    size_t record;   /* the next one */
+    t2g_buffer text;  /* plain text as a whole */
+    t2g_lines *lines; /* plain text by line, or records; never all at once */
+    size_t line;      /* of them, so far */
+    t2g_records records; /* those of a format, or the one of the line */
+    size_t record;       /* the next one */
     size_t found;    /* texts in this file's records so far */
     json_t *pending; /* texts of the latest record */
     size_t given;    /* of them */

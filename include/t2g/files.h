@@ -77,6 +77,19 @@ T2G_CHECK t2g_status t2g_records_read(
     void (*report)(void *context, const char *message), void *context);
 void t2g_records_free(t2g_records *r);
 
+/** Lines of a file ("-": stdin; gzip is unpacked) that need not fit in
+ * memory. */
+typedef struct t2g_lines t2g_lines;
+T2G_CHECK t2g_status t2g_lines_open(t2g_lines **l, const char *path);
+/** The next line with its end, valid until the next call; *text = NULL behind
+ * the last. */
+T2G_CHECK t2g_status t2g_lines_next(t2g_lines *l, const char **text, size_t *n);
+void t2g_lines_close(t2g_lines *l);
+/** The record of one line of a file, for walking through it with t2g_lines:
+ * count is 1, or 0 when the line is blank. Errors as of t2g_records_read. */
+T2G_CHECK t2g_status t2g_records_line(t2g_records *out, const char *path,
+                                      const char *text, size_t n, size_t line);
+
 /** A required or optional string member of record i, UTF-8, not copied; NUL
  * characters inside are allowed (*length counts). Missing: *value = NULL when
  * optional, else an error naming file, line and key. */

@@ -243,6 +243,24 @@ t2g_status t2g_records_read(
     return s;
 }
 
+t2g_status t2g_records_line(t2g_records *out, const char *path,
+                            const char *text, size_t n, size_t line)
+{
+    reader r = {.out = out};
+    size_t mark = line == 1 ? t2g_utf8_mark(text, n) : 0;
+    *out = (t2g_records){0};
+    text += mark;
+    n -= mark;
+    n -= n > 0 && text[n - 1] == '\n';
+    out->path = t2g_strdup(t2g_file_name(path));
+    t2g_status s = out->path ? T2G_OK : T2G_ERR_MEMORY;
+    if (s == T2G_OK && !is_blank(text, n))
+        s = read_line(&r, text, n, line);
+    if (s != T2G_OK)
+        t2g_records_free(out);
+    return s;
+}
+
 void t2g_records_free(t2g_records *r)
 {
     for (size_t i = 0; i < r->count; i++)

@@ -242,18 +242,19 @@ static void note_joins(t2g_spelling *s, const char *text, size_t n)
     }
 }
 
-/* Whether every character of a kind becomes tokens at once: others wait for
- * their unk token, or let their neighbours meet. */
+/* Whether every character of a kind ends what waits: one of the vocabulary does;
+ * others wait for their unk token, let their neighbours meet, or are bytes that
+ * come out before what waits, unless all bytes are there and nothing does. */
 static bool is_spelled(const t2g_tokenizer *t, size_t kind)
 {
     static const char low_line[] = "\xe2\x96\x81";
     const t2g_spelling *s = &t->spelling;
+    if (s->byte_fallback && all_bytes(s))
+        return true;
     if (kind < 128)
-        return s->ascii_id[kind] != T2G_NO_TOKEN ||
-               (s->byte_fallback && s->byte_id[kind] != T2G_NO_TOKEN);
-    return (s->byte_fallback && all_bytes(s)) ||
-           (kind == T2G_CUT_LOW_LINE &&
-            model_token(&t->vocabulary, low_line, 3) != T2G_NO_TOKEN);
+        return s->ascii_id[kind] != T2G_NO_TOKEN;
+    return kind == T2G_CUT_LOW_LINE &&
+           model_token(&t->vocabulary, low_line, 3) != T2G_NO_TOKEN;
 }
 
 static bool is_whole_character(const t2g_tokenizer *t, uint32_t id)
