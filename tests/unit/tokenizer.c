@@ -466,7 +466,7 @@ static t2g_tokenizer *sentences(bool cuts)
 {
     static const char model[] =
         "{\"type\":\"BPE\",\"unk_token\":\"?\",\"fuse_unk\":true,"
-        "\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"▁\":3,\"▁a\":4,\"ab\":5,"
+        "\"byte_fallback\":true,\"vocab\":{\"<0x01>\":10,\"?\":0,\"a\":1,\"b\":2,\"▁\":3,\"▁a\":4,\"ab\":5,"
         "\"▁▁\":6,\"▁ab\":7,\"z\":8,\"z▁\":9},\"merges\":[\"▁ ▁\","
         "\"a b\",\"▁ a\",\"▁ ab\",\"z ▁\"]}";
     t2g_tokenizer *t;
@@ -489,7 +489,7 @@ static void cut_words_are_as_whole_ones(void **state)
         char text[200];
         size_t n = 1 + random_below(sizeof text - 1);
         for (size_t i = 0; i < n; i++)
-            text[i] = "ab  xyz"[random_below(7)];
+            text[i] = "ab  xyz\1"[random_below(8)];
         a.count = b.count = 0;
         assert_int_equal(t2g_tokenizer_encode(cut, text, n, 0, &a), T2G_OK);
         assert_int_equal(t2g_tokenizer_encode(whole, text, n, 0, &b), T2G_OK);
