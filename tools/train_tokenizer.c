@@ -1,5 +1,6 @@
 /* t2g train-tokenizer: a byte-level BPE vocabulary of one's own. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "text_files.h"
 
@@ -66,6 +67,7 @@ static const char **special_tokens(const tokenizer_options *o, size_t *count)
 typedef struct trainer {
     const invocation *inv;
     text_files files;
+    uint64_t vocab_size;
     size_t texts, bytes;
     progress bar;
 } trainer;
@@ -79,8 +81,28 @@ static t2g_status next_text(void *context, const char **text, size_t *length)
     if (*text) {
         t->texts++;
         t->bytes += *length;
+        progress_update(&t->bar, t->bytes, t->bytes, "B", NULL);
+        return T2G_OK;
     }
+    progress_end(&t->bar, NULL);
+    progress_begin(&t->bar, t->inv, "training the tokenizer", t->vocab_size);
     return T2G_OK;
+}
+
+/* Bytes of the files; 0 where that does not say how much text there is. */
+static uint64_t size_of_files(const invocation *inv)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < inv->file_count; i++) {
+        struct stat info;
+        size_t n = strlen(inv->files[i]);
+        bool packed = n >= 3 && strcmp(inv->files[i] + n - 3, ".gz") == 0;
+        if (packed || stat(inv->files[i], &info) != 0 ||
+            !S_ISREG(info.st_mode))
+            return 0;
+        sum += (uint64_t)info.st_size;
+    }
+    return sum;
 }
 
 static void show_progress(void *context, size_t done, size_t total)
@@ -116,7 +138,7 @@ static t2g_status work(const invocation *inv, const tokenizer_options *o,
                        const char **special, size_t special_count)
 {
     string_list list = {special, special_count};
-    trainer t = {.inv = inv,
+    trainer t = {.inv = inv, .vocab_size = o->vocab_size,
                  .files = {.path = inv->files, .path_count = inv->file_count,
                            .format = o->format, .fields = o->fields,
                            .by_line = true, .skip_bad = o->skip_bad_lines,
@@ -130,7 +152,7 @@ static t2g_status work(const invocation *inv, const tokenizer_options *o,
         .pad = role(&list, o->pad, pad_names),
         .next = next_text, .progress = show_progress, .context = &t};
     t2g_tokenizer *tok = NULL;
-    progress_begin(&t.bar, inv, "training the tokenizer", o->vocab_size);
+    progress_begin(&t.bar, inv, "reading", size_of_files(inv));
     t2g_status s = t2g_tokenizer_train(&tok, &training);
     progress_end(&t.bar, NULL);
     if (s == T2G_OK) /* now, so that a failure leaves no half-made folder */

@@ -242,9 +242,9 @@ static void note_joins(t2g_spelling *s, const char *text, size_t n)
     }
 }
 
-/* Whether every character of a kind ends what waits: one of the vocabulary does;
- * others wait for their unk token, let their neighbours meet, or are bytes that
- * come out before what waits, unless all bytes are there and nothing does. */
+/* Whether a character of a kind always ends what waits. One of the vocabulary
+ * does; others wait for their unk token, let their neighbours meet, or are bytes
+ * that come out before what waits, unless all bytes exist and nothing does. */
 static bool is_spelled(const t2g_tokenizer *t, size_t kind)
 {
     static const char low_line[] = "\xe2\x96\x81";
