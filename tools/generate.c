@@ -105,7 +105,7 @@ static int run(const command *self, int argc, char **argv)
     generate_options o = {.output = "-", .max_new_tokens = 64, .returned = 1,
                           .temperature = 1, .top_p = 1};
     option table[] = {
-        DATA_OPTIONS(o.t),
+        DATA_OPTIONS(o.t), CHAT_OPTIONS(o.t),
         {"output", OPTION_TEXT, &o.output, "Output", "response records", 0, 0,
          NULL, false},
         {"max-new-tokens", OPTION_COUNT, &o.max_new_tokens, "Generation",

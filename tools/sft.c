@@ -45,7 +45,7 @@ static int run(const command *self, int argc, char **argv)
         .adam_epsilon = 1e-8, .max_grad_norm = 1, .epochs = 1,
         .batch_size = 16, .max_length = 1024, .logging_steps = 10};
     option table[] = {
-        DATA_OPTIONS(o),
+        DATA_OPTIONS(o), CHAT_OPTIONS(o),
         {"eval-data", OPTION_TEXT, &o.eval_data, "Input",
          "held-out records: loss and token accuracy at the end", 0, 0, NULL,
          false},

@@ -403,7 +403,7 @@ static int run(const command *self, int argc, char **argv)
         .accumulation = 1, .ppo_epochs = 4, .steps = 100,
         .max_new_tokens = 64, .judge_tokens = 500, .log_samples = 2};
     option table[] = {
-        DATA_OPTIONS(o.t),
+        DATA_OPTIONS(o.t), CHAT_OPTIONS(o.t),
         {"reward-model", OPTION_TEXT, &o.reward_model, "Rewards",
          "folder of a generative reward model", 0, 0, NULL, false},
         {"critic", OPTION_CHOICE, &o.critic, "Rewards",

@@ -52,7 +52,9 @@ static t2g_status evaluate(session *s, uint64_t max_new_tokens)
 static t2g_status work(session *s, const invocation *inv,
                        const training_options *o, uint64_t max_new_tokens)
 {
-    T2G_TRY(train_records(s, inv, o, EXAMPLE_REWARD, "reward model"));
+    T2G_TRY(train_records(s, inv, o,
+                          o->spans_only ? EXAMPLE_SPANS : EXAMPLE_REWARD,
+                          "reward model"));
     if (o->eval_data)
         T2G_TRY(evaluate(s, max_new_tokens));
     return metrics_close(s);
@@ -70,6 +72,9 @@ static int run(const command *self, int argc, char **argv)
         {"eval-data", OPTION_TEXT, &o.eval_data, "Input",
          "held-out feedback: precision, recall, F1 per label at the end", 0, 0,
          NULL, false},
+        {"spans-only", OPTION_FLAG, &o.spans_only, "Input",
+         "learns the spans without the critique in words, to see what the "
+         "words are worth", 0, 0, NULL, false},
         {"max-new-tokens", OPTION_COUNT, &max_new_tokens, "Input",
          "longest critique written for --eval-data", 1, 1 << 20, NULL, false},
         OUTPUT_OPTIONS(o), OPTIMISER_OPTIONS(o), LENGTH_OPTIONS(o),

@@ -178,8 +178,8 @@ t2g_status set_token_rewards(json_t *record, const size_t *offset,
 /* --- examples ------------------------------------------------------------- */
 
 static t2g_status reward(const t2g_records *r, size_t i,
-                         const t2g_tokenizer *tok, t2g_encoding *work,
-                         t2g_example *out)
+                         const t2g_tokenizer *tok, bool spans_only,
+                         t2g_encoding *work, t2g_example *out)
 {
     const char *prompt, *response;
     size_t prompt_n, n;
@@ -187,6 +187,10 @@ static t2g_status reward(const t2g_records *r, size_t i,
     T2G_TRY(t2g_record_string(r, i, "prompt", true, &prompt, &prompt_n));
     T2G_TRY(t2g_record_string(r, i, "response", true, &response, &n));
     t2g_status s = t2g_critique_from_record(&c, r->record[i]);
+    if (s == T2G_OK && spans_only && c.text_length > 0) {
+        c.text[0] = '\0';
+        c.text_length = 0;
+    }
     if (s == T2G_OK)
         s = t2g_reward_example(tok, prompt, prompt_n, response, n, &c, work,
                                out);
@@ -221,8 +225,9 @@ t2g_status examples_read(examples *e, const t2g_records *r, chat_style *chat,
         return T2G_ERR_MEMORY;
     for (size_t i = 0; s == T2G_OK && i < r->count; i++) {
         t2g_example x;
-        s = kind == EXAMPLE_REWARD ? reward(r, i, chat->tok, &work, &x)
-                                   : chat_encode_example(chat, r, i, &work, &x);
+        s = kind == EXAMPLE_SUPERVISED
+                ? chat_encode_example(chat, r, i, &work, &x)
+                : reward(r, i, chat->tok, kind == EXAMPLE_SPANS, &work, &x);
         if (s != T2G_OK)
             s = t2g_fail_in(s, "%s:%zu", r->path, r->line[i]);
         else if (x.count > max_length)

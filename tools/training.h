@@ -9,7 +9,7 @@
 typedef struct training_options {
     const char *model, *tokenizer, *data, *eval_data, *output_dir, *format,
         *chat_template;
-    bool overwrite, skip_bad_lines, no_chat_template;
+    bool overwrite, skip_bad_lines, no_chat_template, spans_only;
     double learning_rate, weight_decay, adam_beta1, adam_beta2, adam_epsilon,
         max_grad_norm, epochs;
     int lr_scheduler, optim;
@@ -72,8 +72,11 @@ void rules_free(rules_options *o);
         {"tokenizer", OPTION_TEXT, &(o).tokenizer, "Input",                    \
          "tokenizer.json or its folder (default: the model folder)", 0, 0,     \
          NULL, false},                                                         \
-        RECORD_OPTIONS(o),                                                     \
-        {"chat-template", OPTION_TEXT, &(o).chat_template, "Input",            \
+        RECORD_OPTIONS(o)
+
+/* How prompts become text; those of reward models have a form of their own. */
+#define CHAT_OPTIONS(o)                                                        \
+    {"chat-template", OPTION_TEXT, &(o).chat_template, "Input",            \
          "a built-in template (chatml, llama3, ...) or a file with one, "      \
          "instead of the tokenizer's own", 0, 0, NULL, false},                 \
         {"no-chat-template", OPTION_FLAG, &(o).no_chat_template, "Input",      \
@@ -161,7 +164,8 @@ T2G_CHECK t2g_status set_token_rewards(json_t *record, const size_t *offset,
 
 typedef enum example_kind {
     EXAMPLE_SUPERVISED, /* messages; prompt, completion; or text */
-    EXAMPLE_REWARD      /* feedback records for the reward model */
+    EXAMPLE_REWARD,     /* feedback records for the reward model */
+    EXAMPLE_SPANS       /* of these the spans, without the words */
 } example_kind;
 
 /* Token sequences of a file, and the shuffled order they are drawn in: epoch e
