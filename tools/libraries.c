@@ -1,7 +1,10 @@
 #include "libraries.h"
 
 #include <curl/curl.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 #include <sleef.h>
+#include <string.h>
 #include <xxhash.h>
 #include <zlib.h>
 
@@ -53,16 +56,19 @@ static json_t *names(const char *const *name)
 
 json_t *libraries_json(void)
 {
-    char sleef[32], xxhash[32];
+    char sleef[32], xxhash[32], pcre2[64] = "";
     unsigned x = XXH_versionNumber();
     three_numbers(sleef, SLEEF_VERSION_MAJOR, SLEEF_VERSION_MINOR,
                   SLEEF_VERSION_PATCHLEVEL);
     three_numbers(xxhash, x / 10000, x / 100 % 100, x % 100);
+    (void)pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+    pcre2[strcspn(pcre2, " ")] = '\0'; /* the date */
     return json_pack(
-        "{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:o, s:o}",
+        "{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}, s:o, s:o}",
         "version", T2G_VERSION, "compiler", COMPILER, "flags", T2G_BUILD_FLAGS,
         "libraries", "sleef", sleef, "jansson", jansson_version_str(),
-        "xxhash", xxhash, "zlib", zlibVersion(), "curl",
+        "xxhash", xxhash, "zlib", zlibVersion(), "pcre2",
+        pcre2, "curl",
         curl_version_info(CURLVERSION_NOW)->version, "openmp", openmp(),
         "isa_compiled", names(isa_compiled), "isa_available",
         names(t2g_isa_available()));
