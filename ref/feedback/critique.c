@@ -247,8 +247,8 @@ t2g_status t2g_critique_unparsed(t2g_critique *c, const char *reason)
     return set_text(c, NULL);
 }
 
-/* An object that is the answer asked for fills c, any other leaves it
- * unparsed. */
+/* An object that is the answer asked for, and that alone, fills c; any other
+ * leaves it unparsed. */
 static t2g_status take_answer(t2g_critique *c, const json_t *root)
 {
     complaint why = {""};
@@ -258,6 +258,8 @@ static t2g_status take_answer(t2g_critique *c, const json_t *root)
         text = json_object_get(root, "critique");
     if (!json_is_string(text))
         return t2g_critique_unparsed(c, "no string 'textual_feedback'");
+    if (json_object_get(root, "word_score_list"))
+        return t2g_critique_unparsed(c, "a list of words besides");
     T2G_TRY(set_text(c, text));
     T2G_TRY(add_list(c, root, "good_spans", 1, true, &ok, &why));
     T2G_TRY(add_list(c, root, "poor_spans", -1, true, &ok, &why));

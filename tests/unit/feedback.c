@@ -572,9 +572,30 @@ static void each_allocation_may_fail(void **state)
     assert_int_equal(s, T2G_OK);
 }
 
+/* A list of words stands beside empty lists of spans, and is read again. */
+static void lists_of_words_come_back(void **state)
+{
+    static const char reply[] = "{\"textual_feedback\": \"so\", "
+        "\"word_score_list\": [[\"one\", 1], [\"two\", -0.5]]}";
+    t2g_critique c, again;
+    t2g_buffer text = {0};
+    (void)state;
+    assert_int_equal(t2g_critique_parse(&c, reply, sizeof reply - 1), T2G_OK);
+    assert_int_equal(c.count, 2);
+    assert_int_equal(t2g_critique_format(&c, &text), T2G_OK);
+    assert_int_equal(t2g_critique_parse(&again, text.data, text.size), T2G_OK);
+    assert_int_equal(again.status, T2G_CRITIQUE_OK);
+    assert_int_equal(again.count, 2);
+    assert_true(again.span[1].score == -0.5 && again.span[1].word);
+    t2g_buffer_free(&text);
+    t2g_critique_free(&c);
+    t2g_critique_free(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_of_words_come_back),
         cmocka_unit_test(reply_and_back),
         cmocka_unit_test(neutral_spans_are_not_taught),
         cmocka_unit_test(bytes_that_are_no_text),
