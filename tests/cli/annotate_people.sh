@@ -12,7 +12,7 @@ same() # WHAT GOT WANTED
 
 begin() # OPTIONS...: sets server, port, secret
 {
-    rm -f log
+    : > log
     ${RUNNER:-} "$BUILD/t2g" annotate --critic people --data in.jsonl \
         --output out.jsonl "$@" > stdout 2> log &
     server=$!
