@@ -442,5 +442,7 @@ const command command_annotate = {
     "annotate", "critics write feedback on responses",
     "--critic NAME --data RESPONSES [--output FILE]",
     "t2g annotate --critic llm --base-url http://127.0.0.1:8080/v1 --llm-model "
-    "qwen3 --data responses.jsonl --output feedback.jsonl",
+    "qwen3 --data responses.jsonl --output feedback.jsonl\n"
+    "  t2g annotate --critic people --data responses.jsonl --output "
+    "feedback.jsonl",
     run};

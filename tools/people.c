@@ -10,8 +10,8 @@
 
 extern char **environ;
 
-/* What a body may take beyond marks: the critique and the notes. */
-enum { WORDS_LIMIT = 1 << 20 };
+/* What a body may take beyond quotes: the critique, notes, offsets. */
+enum { WORDS_LIMIT = 1 << 22 };
 /* Marks that lie over each other repeat the response, escaped. */
 enum { REPEATS_LIMIT = 8 };
 

@@ -5,7 +5,7 @@
 
 #include "people.h"
 
-enum { MOST_SPANS = 4096, LONGEST_NAME = 200 };
+enum { MOST_SPANS = 16384, LONGEST_NAME = 200 };
 static const double MOST_SECONDS = 1e8;
 
 static const struct kind {

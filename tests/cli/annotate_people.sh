@@ -120,7 +120,7 @@ Content-Length: 2\r\n\r\n{}"
 { printf 'GET / HTTP/1.1\r\nA: '; head -c 40000 /dev/zero | tr '\0' a; } |
     "$client" "$port" --hang 0 > output 2>&1
 status 'long head' 431
-head -c 3000000 /dev/zero | tr '\0' ' ' > body
+head -c 6000000 /dev/zero | tr '\0' ' ' > body
 "$client" "$port" "/$secret/item/0" body > output 2>&1
 status 'large body' 413
 
@@ -246,6 +246,21 @@ get /item/0
 grep -q spans output && complain 'marks that nobody asked for'
 kill -INT "$server"
 wait "$server"
+cat > in.jsonl <<'IN'
+[{"question": "Q?", "passages": [["T", "One."]], "gold": "G",
+  "prediction 1": "\u00e9a \u6f22b c", "feedback": {"errors": [
+    {"error type": "Irrelevant", "start": 3, "end": 5}]}}]
+IN
+begin --format fgrlhf --prefill --annotator x
+get /item/0
+grep -q '"poor_spans":\[{"text":"漢b","start":4,"end":8,"note":"Irrelevant"}' \
+    output || complain 'marks of FineGrainedRLHF'
+post 0 0 '' '{"text": "\u6f22", "start": 4, "end": 7, "note": "Irrelevant"}'
+status corrected 200
+ended 0 '1 responses, 0 unparsed'
+grep -q '"poor_spans":\[{"text":"漢","start":4,"end":7,"note":"Irrelevant"}\]' \
+    out.jsonl || { failed=1; cat out.jsonl; }
+rm -f out.jsonl*
 echo '{"response": "r", "good_spans": 3}' > in.jsonl
 expect 1 "in.jsonl:1: 'good_spans' is not a list" t2g annotate --critic \
     people --prefill --data in.jsonl --output out.jsonl
