@@ -163,6 +163,7 @@ $(BUILD)/tools/people_page.c: tools/people.html
 	    > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/tools/people_page.o: $(BUILD)/tools/people_page.c
+	@echo '  CC    $<'
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.c

@@ -9,8 +9,7 @@
 extern const unsigned char people_page[];
 extern const unsigned long people_page_size;
 
-/* What somebody is shown of a response, and what was there before: an earlier
- * feedback record's marks, to be corrected. */
+/* A response that is to be judged, n bytes, and the record it stands in. */
 typedef struct people_case {
     const json_t *record;
     const char *response;

@@ -10,7 +10,7 @@
  *   click EXPRESSION             JavaScript that gives "X Y"
  *   drag EXPRESSION              "X1 Y1 X2 Y2"
  *   run EXPRESSION
- *   check EXPRESSION             is to become true within five seconds
+ *   check EXPRESSION             is to become true within ten seconds
  *   picture FILE                 PNG of what is seen
  * Exit status: 0 all checks are true, 1 one is not, which ends it, 77 no
  * browser answers. */
@@ -231,7 +231,7 @@ static bool check(const char *expression)
 {
     const struct timespec pause = {0, 50000000};
     const char *value = "";
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 200; i++) {
         if (strcmp(value = run(expression), "true") == 0)
             return true;
         nanosleep(&pause, NULL);
