@@ -53,7 +53,7 @@ REF   := $(wildcard ref/*.c ref/*/*.c)
 SIMD  := simd/dispatch.c $(foreach i,$(ISAS),$(wildcard simd/$(i)/*.c))
 TOOLS := $(wildcard tools/*.c)
 LIB_OBJECTS  := $(patsubst %.c,$(BUILD)/%.o,$(REF) $(SIMD))
-TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(TOOLS))
+TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(TOOLS)) $(BUILD)/tools/people_page.o
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*.c))
 GOLDEN := $(patsubst tests/golden/%.c,$(BUILD)/tests/golden/%,$(wildcard tests/golden/*.c))
 CHECK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/check/*.c))
@@ -176,6 +176,18 @@ $(BUILD)/simd/dispatch.o: FLAGS := $(DEFINES)
 # Tests gain nothing from the vectoriser (and gcc 12's for AArch64 stumbles).
 $(BUILD)/tests/unit/%.o $(BUILD)/tests/golden/%.o: FLAGS := -O1
 $(BUILD)/tools/%.o: FLAGS := -DT2G_BUILD_FLAGS='"$(filter -O% -f% -m%,$(CFLAGS))"' $(DEFINES)
+
+# A page as bytes of the program.
+$(BUILD)/tools/people_page.c: tools/people.html
+	@mkdir -p $(@D)
+	$(Q)(echo 'const unsigned char people_page[] = {'; od -An -v -tx1 $< | \
+	    sed 's/ *\([0-9a-f][0-9a-f]\)/0x\1,/g'; echo '};'; \
+	    echo 'const unsigned long people_page_size = sizeof people_page;') \
+	    > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/tools/people_page.o: $(BUILD)/tools/people_page.c
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

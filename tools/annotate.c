@@ -9,15 +9,15 @@ typedef struct annotation {
     t2g_records records;
     asker *asker;
     asked asked;
-    size_t unparsed;
+    size_t unparsed, left_out;
 } annotation;
 
 /* A critic judges the response of record i; messages name the record. Those
- * outside this program are opened and asked about all records first. Adding
- * another is a line in `critics` and its functions. */
+ * outside this program are asked about all records first. Adding another is a
+ * line in `critics` and its functions. */
 typedef struct critic {
     const char *name;
-    t2g_status (*open)(annotation *a); /* or NULL: judges at once */
+    t2g_status (*ask)(annotation *a); /* or NULL: judges at once */
     t2g_status (*judge)(annotation *a, size_t i, t2g_critique *out);
 } critic;
 
@@ -48,21 +48,35 @@ static t2g_status judge_answer(annotation *a, size_t i, t2g_critique *out)
     return T2G_OK;
 }
 
-static t2g_status open_llm(annotation *a)
+static t2g_status ask_asker(annotation *a)
 {
-    return ask_llm_open(&a->asker, a->o, &a->records, a->inv);
+    return ask_all(&a->asked, a->asker, &a->records, &a->o->asking, a->inv);
 }
 
-static t2g_status open_command(annotation *a)
+static t2g_status ask_llm(annotation *a)
 {
-    return ask_command_open(&a->asker, a->o, &a->records);
+    T2G_TRY(ask_llm_open(&a->asker, a->o, &a->records, a->inv));
+    return ask_asker(a);
+}
+
+static t2g_status ask_command(annotation *a)
+{
+    T2G_TRY(ask_command_open(&a->asker, a->o, &a->records));
+    return ask_asker(a);
+}
+
+static t2g_status ask_the_people(annotation *a)
+{
+    return ask_people(&a->asked, a->o, &a->records, a->inv);
 }
 
 static const critic critics[] = {{"facts", NULL, judge_facts},
-                                 {"llm", open_llm, judge_answer},
-                                 {"command", open_command, judge_answer}};
-static const char *const critic_names[] = {"facts", "llm", "command", NULL};
-enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND };
+                                 {"llm", ask_llm, judge_answer},
+                                 {"command", ask_command, judge_answer},
+                                 {"people", ask_the_people, judge_answer}};
+static const char *const critic_names[] = {"facts", "llm", "command", "people",
+                                           NULL};
+enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND, CRITIC_PEOPLE };
 static const char *const task_names[] = {"sum", "qa", "code", NULL};
 
 /* --- writing -------------------------------------------------------------- */
@@ -71,7 +85,8 @@ static const char *const task_names[] = {"sum", "qa", "code", NULL};
 static void forget_old(json_t *record)
 {
     static const char *const old[] = {"reply", "spans", "word_score_list",
-                                      "status", "reason", "raw_reply"};
+                                      "status", "reason", "raw_reply",
+                                      "annotator", "seconds"};
     for (size_t i = 0; i < sizeof old / sizeof *old; i++)
         json_object_del(record, old[i]);
 }
@@ -95,6 +110,23 @@ static void set_status(annotation *a, size_t i, const t2g_critique *c,
         json_object_set(record, "raw_reply", reply);
 }
 
+static json_t *critic_json(const annotation *a)
+{
+    if (a->o->critic == CRITIC_PEOPLE)
+        return json_pack("{s:s, s:s}", "name", "people", "version", "1");
+    return json_string(a->asker ? a->asker->version : "facts/1");
+}
+
+/* Who has judged, and how long it took: people's answers say so. */
+static void set_person(const annotation *a, size_t i, json_t *record)
+{
+    static const char *const keys[] = {"annotator", "seconds"};
+    const json_t *answer = t2g_answers_find(a->asked.answers,
+                                            a->asked.key[i]);
+    for (size_t k = 0; a->o->critic == CRITIC_PEOPLE && k < 2; k++)
+        json_object_set(record, keys[k], json_object_get(answer, keys[k]));
+}
+
 static t2g_status annotate_record(annotation *a, size_t i, t2g_writer *w)
 {
     t2g_critique critique = {0};
@@ -106,10 +138,11 @@ static t2g_status annotate_record(annotation *a, size_t i, t2g_writer *w)
         s = t2g_critique_to_record(&critique, record);
     }
     if (s == T2G_OK) {
-        const char *version = a->asker ? a->asker->version : "facts/1";
-        json_object_set_new(record, "critic", json_string(version));
-        if (a->asker)
+        json_object_set_new(record, "critic", critic_json(a));
+        if (a->asked.answers) {
+            set_person(a, i, record);
             set_status(a, i, &critique, record);
+        }
         t2g_writer_json(w, record);
     }
     t2g_critique_free(&critique);
@@ -117,16 +150,26 @@ static t2g_status annotate_record(annotation *a, size_t i, t2g_writer *w)
     return s;
 }
 
+/* Without an answer, and whoever was asked has stopped. */
+static bool left_out(const annotation *a, size_t i)
+{
+    return a->asked.stopped && !a->o->asking.allow_failed &&
+           !t2g_answers_find(a->asked.answers, a->asked.key[i]);
+}
+
 static t2g_status write_records(annotation *a, t2g_writer *w)
 {
     progress bar;
     size_t n = a->records.count;
     t2g_status s = T2G_OK;
-    progress_begin(&bar, a->inv, a->asker ? "write" : "annotate", n);
+    progress_begin(&bar, a->inv, a->asked.answers ? "write" : "annotate", n);
     for (size_t i = 0; s == T2G_OK && i < n; i++) {
-        s = annotate_record(a, i, w);
+        if (left_out(a, i))
+            a->left_out++;
+        else
+            s = annotate_record(a, i, w);
         progress_update(&bar, i + 1, i + 1, "responses", NULL);
-        if (s == T2G_OK && cli_interrupted())
+        if (s == T2G_OK && cli_interrupted() && !a->asked.stopped)
             s = t2g_fail(T2G_ERR_INTERRUPTED, "stopped after %zu responses, "
                          "nothing written", i + 1);
     }
@@ -150,7 +193,7 @@ static t2g_status write_output(annotation *a)
 static void print_json(const annotation *a)
 {
     const asked *q = &a->asked;
-    const usage *u = &a->asker->used;
+    const usage none = {0}, *u = a->asker ? &a->asker->used : &none;
     json_t *o = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "responses",
         (json_int_t)a->records.count, "unparsed", (json_int_t)a->unparsed,
@@ -167,9 +210,10 @@ static void print_json(const annotation *a)
 
 static void report(const annotation *a)
 {
-    char text[96];
+    char text[96] = "";
     const asked *q = &a->asked;
-    usage_text(text, sizeof text, &a->asker->used);
+    if (a->asker)
+        usage_text(text, sizeof text, &a->asker->used);
     cli_note(a->inv, "%zu responses, %zu unparsed; %zu questions, %zu asked in "
              "%zu tries, %zu without an answer%s%s", a->records.count,
              a->unparsed, q->questions, q->questions - q->from_file, q->tries,
@@ -178,15 +222,33 @@ static void report(const annotation *a)
         print_json(a);
 }
 
+/* A file without any record could not be read. */
+static t2g_status stopped(annotation *a)
+{
+    const asked *q = &a->asked;
+    size_t failed = json_object_size(q->failed);
+    if (failed < q->questions || a->o->asking.allow_failed) {
+        T2G_TRY(write_output(a));
+        report(a);
+    }
+    return t2g_fail(T2G_ERR_INTERRUPTED, "stopped; %zu of %zu answers are kept "
+                    "in %s, the same command goes on from there; %zu records "
+                    "without an answer are left out of %s",
+                    q->questions - failed, q->questions, a->o->asking.answers,
+                    failed < q->questions ? a->left_out : a->records.count,
+                    a->o->output);
+}
+
 static t2g_status ask_and_write(annotation *a)
 {
     const critic *c = &critics[a->o->critic];
     T2G_TRY(load_records(&a->records, a->inv, &a->o->records,
                          a->o->records.data));
-    if (!c->open)
+    if (!c->ask)
         return write_output(a);
-    T2G_TRY(c->open(a));
-    T2G_TRY(ask_all(&a->asked, a->asker, &a->records, &a->o->asking, a->inv));
+    T2G_TRY(c->ask(a));
+    if (a->asked.stopped)
+        return stopped(a);
     T2G_TRY(write_output(a));
     report(a);
     return T2G_OK;
@@ -229,6 +291,8 @@ static const char *missing(const annotate_options *o)
     if (o->critic != CRITIC_FACTS && !kept)
         return "answers are kept beside the output: needs --output FILE or "
                "--answers FILE";
+    if (o->annotator && o->annotator[strspn(o->annotator, " \t\r\n")] == '\0')
+        return "--annotator is to be a name";
     if (o->answers && strcmp(o->answers, o->output) == 0)
         return "--answers and --output are the same file";
     return NULL;
@@ -308,10 +372,26 @@ static int run_with(const invocation *inv, annotate_options *o)
     REAL("price-output", (o).price_output, "Language model (--critic llm)",    \
          "of a million tokens", 0, 1e9)
 
-#define ASKING_OPTIONS(o)                                                      \
-    TEXT("answers", (o).answers, "Asking (--critic llm, command)",             \
+#define ANSWER_OPTIONS(o)                                                      \
+    TEXT("answers", (o).answers, "Answers (--critic llm, command, people)",    \
          "file that keeps every answer; a later run asks only for what is "    \
          "missing (default: OUTPUT.answers.jsonl)"),                           \
+    FLAG("allow-failed", (o).asking.allow_failed,                              \
+         "Answers (--critic llm, command, people)",                            \
+         "write records that got no answer too, with status unparsed")
+
+#define PEOPLE_OPTIONS(o)                                                      \
+    TEXT("annotator", (o).annotator, "People (--critic people)",               \
+         "who judges; else the page asks once"),                               \
+    FLAG("prefill", (o).prefill, "People (--critic people)",                   \
+         "show the marks of feedback records, to be corrected"),               \
+    COUNT("port", (o).port, "People (--critic people)",                        \
+          "of the page on 127.0.0.1; 0: any that is free", 0, 65535),          \
+    FLAG("open", (o).open, "People (--critic people)",                         \
+         "start the browser (others on this machine could then see the "       \
+         "page's secret address in the list of processes)")
+
+#define ASKING_OPTIONS(o)                                                      \
     COUNT("concurrency", (o).asking.concurrency,                               \
           "Asking (--critic llm, command)", "requests or processes at a time", \
           1, 1024),                                                            \
@@ -324,10 +404,7 @@ static int run_with(const invocation *inv, annotate_options *o)
     REAL("timeout", (o).timeout, "Asking (--critic llm, command)",             \
          "seconds for one answer", 0.01, 86400),                               \
     COUNT("max-reply-bytes", (o).max_reply_bytes,                              \
-          "Asking (--critic llm, command)", "longest answer", 256, 1e9),       \
-    FLAG("allow-failed", (o).asking.allow_failed,                              \
-         "Asking (--critic llm, command)",                                     \
-         "write records that got no answer too, with status unparsed")
+          "Asking (--critic llm, command)", "longest answer", 256, 1e9)
 
 static int run(const command *self, int argc, char **argv)
 {
@@ -340,12 +417,15 @@ static int run(const command *self, int argc, char **argv)
     option table[] = {
         CHOICE("critic", o.critic, "Critic",
                "facts: the built-in task's; llm: a language model's server; "
-               "command: any program", critic_names),
+               "command: any program; people: whoever opens the page that is "
+               "served on this machine", critic_names),
         TEXT("command", o.command, "Critic",
              "shell command that reads a record a line and writes a critique a "
              "line: {\"textual_feedback\", \"good_spans\", \"poor_spans\"}"),
         RECORD_OPTIONS(o.records),
         TEXT("output", o.output, "Output", "feedback records"),
+        ANSWER_OPTIONS(o),
+        PEOPLE_OPTIONS(o),
         ASKING_OPTIONS(o),
         LLM_OPTIONS(o),
         {0}};
@@ -362,5 +442,7 @@ const command command_annotate = {
     "annotate", "critics write feedback on responses",
     "--critic NAME --data RESPONSES [--output FILE]",
     "t2g annotate --critic llm --base-url http://127.0.0.1:8080/v1 --llm-model "
-    "qwen3 --data responses.jsonl --output feedback.jsonl",
+    "qwen3 --data responses.jsonl --output feedback.jsonl\n"
+    "  t2g annotate --critic people --data responses.jsonl --output "
+    "feedback.jsonl",
     run};

@@ -23,6 +23,11 @@ typedef struct annotate_options {
     bool print_prompt;
 
     const char *command;
+
+    /* people */
+    const char *annotator;
+    uint64_t port;
+    bool prefill, open;
 } annotate_options;
 
 extern const char *const response_format_names[]; /* as t2g_reply_form */
@@ -37,5 +42,10 @@ T2G_CHECK t2g_status ask_llm_open(asker **a, const annotate_options *o,
                                   const t2g_records *r, const invocation *inv);
 T2G_CHECK t2g_status ask_command_open(asker **a, const annotate_options *o,
                                       const t2g_records *r);
+
+/* Asks people, on a page. Those who stop early, by Ctrl-C, leave out->stopped
+ * and a reason for each question without an answer. */
+T2G_CHECK t2g_status ask_people(asked *out, const annotate_options *o,
+                                const t2g_records *r, const invocation *inv);
 
 #endif

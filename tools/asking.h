@@ -60,6 +60,7 @@ typedef struct asked {
     json_t *failed;              /* key -> why there is no answer */
     size_t questions, from_file; /* different ones, and those not asked */
     size_t tries;
+    bool stopped; /* people alone: before all was answered */
 } asked;
 
 /* Asks about records 0..count-1. Without all answers it fails, saying how many
