@@ -334,7 +334,7 @@ static int run_with(const invocation *inv, annotate_options *o)
            "neither namespaces nor a filter of system calls",                  \
            isolation_names),                                                   \
     FLAG("allow-unsandboxed", (o).allow_unsandboxed, "Tests (--critic code)",  \
-         "run code although it can reach the network")
+         "run code that can reach the network, or the system as root")
 
 #define ASKING "Asking (--critic llm, command, code)"
 #define ASKING_OPTIONS(o)                                                      \
@@ -375,8 +375,8 @@ static int run(const command *self, int argc, char **argv)
     option table[] = {
         CHOICE("critic", o.critic, "Critic",
                "facts: the built-in task's; llm: a language model's server; "
-               "command: any program; code: the tests in the records, \"test\", "
-               "with \"entry_point\"", critic_names),
+               "command: any program; code: the tests in the records (test, "
+               "entry_point)", critic_names),
         TEXT("command", o.command, "Critic",
              "shell command that reads a record a line and writes a critique a "
              "line: {\"textual_feedback\", \"good_spans\", \"poor_spans\"}"),

@@ -440,7 +440,14 @@ static t2g_status ask_interpreter(code_asker *c, t2g_buffer *command)
     return c->program ? T2G_OK : T2G_ERR_MEMORY;
 }
 
-/* Says what this machine does not allow; a network it may not have. */
+/* No network, and no rights of root's: less is asked for by name. */
+static bool is_safe(const sandbox *s)
+{
+    return (s->has & (SANDBOX_NETWORK | SANDBOX_FILTER)) &&
+           (s->has & SANDBOX_USER);
+}
+
+/* Says what this machine does not allow. */
 static t2g_status open_sandbox(code_asker *c, const invocation *inv)
 {
     char absent[128] = "";
@@ -454,11 +461,13 @@ static t2g_status open_sandbox(code_asker *c, const invocation *inv)
             snprintf(absent + n, sizeof absent - n, "%s%s", n ? ", " : "",
                      sandbox_part(i));
         }
-    if (!(s->has & (SANDBOX_NETWORK | SANDBOX_FILTER)) &&
-        !c->o->allow_unsandboxed)
+    if (!is_safe(s) && !c->o->allow_unsandboxed)
         return t2g_fail(T2G_ERR_UNSUPPORTED, "code cannot be kept off the "
-                        "network here, so it is not run; --allow-unsandboxed "
-                        "runs it with limits alone (not isolated: %s)", absent);
+                        "%s here, so it is not run; --allow-unsandboxed runs "
+                        "it with limits alone (not isolated: %s)",
+                        s->has & SANDBOX_USER ? "network"
+                                              : "system of which we are root",
+                        absent);
     if (absent[0])
         cli_note(inv, "the code's sandbox is not complete here, not isolated: "
                  "%s", absent);

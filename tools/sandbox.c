@@ -1,5 +1,5 @@
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* close_range, setgroups */
+#define _GNU_SOURCE /* setgroups, syscall */
 #endif
 #include "sandbox.h"
 

@@ -107,8 +107,8 @@ PLAIN = {
                 "        return start + sum(numbers)\n"
                 "    return asyncio.run(f())\n", "passed", "All 3", None),
     "threads": ("    import threading\n    out = []\n"
-                "    t = threading.Thread(target=lambda: out.append(start + "
-                "sum(numbers)))\n    t.start()\n    t.join()\n"
+                "    t = threading.Thread(target=lambda: out.append(\n"
+                "        start + sum(numbers)))\n    t.start()\n    t.join()\n"
                 "    return out[0]\n", "passed", "All 3", None),
     "two calls": ("    return len(numbers)\n", "assertion", "3, expected 4",
                   "return len(numbers)",
@@ -151,7 +151,8 @@ HOSTILE = {
              "        sys.stdout.write('x' * (1 << 20))\n"
              "    return 9\n", "assertion|timeout", "9, expected 0|did not",
              re.compile(".")),
-    "fork bomb": ("    import os\n    n = 0\n    try:\n        while n < 5000:\n"
+    "fork bomb": ("    import os\n    n = 0\n    try:\n"
+                  "        while n < 5000:\n"
                   "            if os.fork() == 0:\n"
                   "                while True:\n                    pass\n"
                   "            n += 1\n    except OSError:\n"

@@ -28,7 +28,8 @@ annotate() # OPTIONS...
 # Neither files nor processes (their environment names the scratch directory).
 nothing_left()
 {
-    [ -z "$(ls -A scratch)" ] || { failed=1; echo 'files are left:'; ls scratch; }
+    [ -z "$(ls -A scratch)" ] ||
+        { failed=1; echo 'files are left:'; ls scratch; }
     [ -d /proc/self ] || return
     for p in /proc/[0-9]*; do
         grep -q "$work/scratch/" "$p/environ" 2> /dev/null &&

@@ -15,7 +15,8 @@ static t2g_text text(const char *s)
     return (t2g_text){s, s ? strlen(s) : 0};
 }
 
-static const char prompt[] = "import math\n\n\ndef f(x):\n    \"\"\"Doc.\"\"\"\n";
+static const char prompt[] =
+    "import math\n\n\ndef f(x):\n    \"\"\"Doc.\"\"\"\n";
 
 static void assert_code(const char *before, const char *response,
                         const char *entry, const char *want)
