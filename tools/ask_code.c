@@ -219,13 +219,28 @@ static bool read_report(run *r)
     return n > 0;
 }
 
-/* What stands behind the token, or NULL: then it is not from us. */
+/* Behind the token at *p; false: this is not from us. */
+static bool pass_token(const run *r, const char **p)
+{
+    size_t left = r->report.size - (size_t)(*p - r->report.data);
+    if (left <= TOKEN - 1 || memcmp(*p, r->token, TOKEN - 1) != 0)
+        return false;
+    *p += TOKEN - 1;
+    return true;
+}
+
+/* The sandbox says "." when the program begins, or "!" and what it could not
+ * do; then comes the harness's report. NULL: the program never began; "": it
+ * told nothing. */
 static const char *told(const run *r)
 {
-    size_t n = TOKEN - 1;
-    if (r->report.size <= n || memcmp(r->report.data, r->token, n) != 0)
+    const char *p = r->report.data;
+    if (r->report.size == 0 || !pass_token(r, &p))
         return NULL;
-    return r->report.data + n;
+    if (*p != '.')
+        return p;
+    p++;
+    return pass_token(r, &p) ? p : "";
 }
 
 static json_t *sandbox_json(const sandbox *s)
@@ -291,11 +306,12 @@ static void conclude(code_asker *c, run *r, int status, bool late)
 {
     const char *text = told(r);
     json_t *result = NULL;
-    if (text && *text == '!') {
-        fail(r, TRIAL_LATER, "the sandbox: ", text + 1);
+    if (!text || *text == '!') {
+        fail(r, TRIAL_LATER, "the sandbox cannot run it: ",
+             text ? text + 1 : "it ended before the program began");
         return;
     }
-    if (text && c->python && !late)
+    if (*text && c->python && !late)
         result = json_loads(text, 0, NULL);
     if (!tests_are_broken(r, result)) {
         if (make_answer(c, r, result, status, late) == T2G_OK)

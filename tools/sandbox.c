@@ -55,12 +55,18 @@ static void write_all(int fd, const char *bytes, size_t n)
     }
 }
 
-/* Says through the result what could not be done, and ends. */
+/* To the reader of the result, who knows it by the token. */
+static void tell(const launch *l, const char *sign)
+{
+    write_all(RESULT_FD, l->job->token, strlen(l->job->token));
+    write_all(RESULT_FD, sign, 1);
+}
+
+/* Says what could not be done, and ends. */
 static void give_up(const launch *l, const char *step, int error)
 {
     const char *why = strerror(error);
-    write_all(RESULT_FD, l->job->token, strlen(l->job->token));
-    write_all(RESULT_FD, "!", 1);
+    tell(l, "!");
     write_all(RESULT_FD, step, strlen(step));
     write_all(RESULT_FD, ": ", 2);
     write_all(RESULT_FD, why, strlen(why));
@@ -155,6 +161,7 @@ static void become_program(const launch *l)
     set_limits(l->s);
     if ((l->s->has & SANDBOX_FILTER) && !sandbox_filter(is_alone(l->s)))
         give_up(l, "filter", errno);
+    tell(l, ".");
     execve(l->job->argv[0], l->job->argv, l->environment);
     give_up(l, l->job->argv[0], errno);
 }

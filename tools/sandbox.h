@@ -52,7 +52,8 @@ typedef struct sandbox_job {
     char *const *argv; /* argv[0] an absolute path */
     sandbox_file file[2];
     size_t files;
-    const char *token; /* begins what we ourselves write to `result` */
+    const char *token; /* `result` begins with it and "." once the program does,
+                          or with it and "!" and what could not be done */
 } sandbox_job;
 
 typedef struct sandboxed {
