@@ -255,9 +255,10 @@ static t2g_status say(t2g_buffer *b, const code_run *r, span s)
 
 static bool append_span(json_t *list, const code_run *r, span s)
 {
+    if (!s.found)
+        return true;
     json_t *text = t2g_json_text(r->response.data + s.start, s.end - s.start);
-    return !s.found ||
-           json_array_append_new(list, json_pack(
+    return json_array_append_new(list, json_pack(
                "{s:o, s:I, s:I}", "text", text, "start", (json_int_t)s.start,
                "end", (json_int_t)s.end)) == 0;
 }
