@@ -170,6 +170,14 @@ $(MOCK): $(BUILD)/%: %.c
 	$(Q)$(HOSTCC) -O1 -std=c11 -Wall -Wextra -Werror -D_DEFAULT_SOURCE \
 	    -D_POSIX_C_SOURCE=200809L -o $@ $<
 
+# The program's Python, as a string of its own.
+$(BUILD)/code_harness.h: tools/code_harness.py
+	@mkdir -p $(@D)
+	$(Q){ echo 'static const char code_harness[] ='; \
+	    sed -e 's/[\\"]/\\&/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
+$(BUILD)/tools/ask_code.o: $(BUILD)/code_harness.h
+$(BUILD)/tools/ask_code.o: CFLAGS += -I$(BUILD)
+
 $(BUILD)/simd/avx2/%.o: FLAGS := $(ISA_FLAGS_avx2)
 $(BUILD)/simd/avx512/%.o: FLAGS := $(ISA_FLAGS_avx512)
 $(BUILD)/simd/dispatch.o: FLAGS := $(DEFINES)

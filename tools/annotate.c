@@ -19,6 +19,7 @@ typedef struct critic {
     const char *name;
     t2g_status (*ask)(annotation *a); /* or NULL: judges at once */
     t2g_status (*judge)(annotation *a, size_t i, t2g_critique *out);
+    void (*members)(json_t *record, const json_t *answer); /* more; or NULL */
 } critic;
 
 /* --- the critics ---------------------------------------------------------- */
@@ -70,13 +71,22 @@ static t2g_status ask_the_people(annotation *a)
     return ask_people(&a->asked, a->o, &a->records, a->inv);
 }
 
-static const critic critics[] = {{"facts", NULL, judge_facts},
-                                 {"llm", ask_llm, judge_answer},
-                                 {"command", ask_command, judge_answer},
-                                 {"people", ask_the_people, judge_answer}};
-static const char *const critic_names[] = {"facts", "llm", "command", "people",
-                                           NULL};
-enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND, CRITIC_PEOPLE };
+static t2g_status ask_code(annotation *a)
+{
+    T2G_TRY(ask_code_open(&a->asker, a->o, &a->records, a->inv));
+    return ask_asker(a);
+}
+
+static const critic critics[] = {
+    {"facts", NULL, judge_facts, NULL},
+    {"llm", ask_llm, judge_answer, NULL},
+    {"command", ask_command, judge_answer, NULL},
+    {"code", ask_code, judge_answer, code_members},
+    {"people", ask_the_people, judge_answer, NULL}};
+static const char *const critic_names[] = {"facts", "llm", "command", "code",
+                                           "people", NULL};
+enum { CRITIC_FACTS, CRITIC_LLM, CRITIC_COMMAND, CRITIC_CODE, CRITIC_PEOPLE };
+static const char *const isolation_names[] = {"all", "filter", "limits", NULL};
 static const char *const task_names[] = {"sum", "qa", "code", NULL};
 
 /* --- writing -------------------------------------------------------------- */
@@ -86,7 +96,9 @@ static void forget_old(json_t *record)
 {
     static const char *const old[] = {"reply", "spans", "word_score_list",
                                       "status", "reason", "raw_reply",
-                                      "annotator", "seconds"};
+                                      "wrong_code", "improvement_code",
+                                      "test_result", "sandbox", "annotator",
+                                      "seconds"};
     for (size_t i = 0; i < sizeof old / sizeof *old; i++)
         json_object_del(record, old[i]);
 }
@@ -143,6 +155,9 @@ static t2g_status annotate_record(annotation *a, size_t i, t2g_writer *w)
             set_person(a, i, record);
             set_status(a, i, &critique, record);
         }
+        if (critics[a->o->critic].members)
+            critics[a->o->critic].members(
+                record, t2g_answers_find(a->asked.answers, a->asked.key[i]));
         t2g_writer_json(w, record);
     }
     t2g_critique_free(&critique);
@@ -372,12 +387,12 @@ static int run_with(const invocation *inv, annotate_options *o)
     REAL("price-output", (o).price_output, "Language model (--critic llm)",    \
          "of a million tokens", 0, 1e9)
 
+#define ANSWERS "Answers (--critic llm, command, code, people)"
 #define ANSWER_OPTIONS(o)                                                      \
-    TEXT("answers", (o).answers, "Answers (--critic llm, command, people)",    \
+    TEXT("answers", (o).answers, ANSWERS,                                      \
          "file that keeps every answer; a later run asks only for what is "    \
          "missing (default: OUTPUT.answers.jsonl)"),                           \
-    FLAG("allow-failed", (o).asking.allow_failed,                              \
-         "Answers (--critic llm, command, people)",                            \
+    FLAG("allow-failed", (o).asking.allow_failed, ANSWERS,                     \
          "write records that got no answer too, with status unparsed")
 
 #define PEOPLE_OPTIONS(o)                                                      \
@@ -391,34 +406,56 @@ static int run_with(const invocation *inv, annotate_options *o)
          "start the browser (others on this machine could then see the "       \
          "page's secret address in the list of processes)")
 
+#define CODE_OPTIONS(o)                                                        \
+    TEXT("interpreter", (o).interpreter, "Tests (--critic code)",              \
+         "what runs the code; names that begin with python or pypy are "       \
+         "Python, others get code and tests as one file, status 0 is a pass"), \
+    COUNT("memory-limit", (o).memory_limit, "Tests (--critic code)",           \
+          "of each process, MiB", 64, 1 << 20),                                \
+    CHOICE("isolation", (o).isolation, "Tests (--critic code)",                \
+           "all: what the machine allows; filter: no namespaces; limits: "     \
+           "neither namespaces nor a filter of system calls",                  \
+           isolation_names),                                                   \
+    FLAG("allow-unsandboxed", (o).allow_unsandboxed, "Tests (--critic code)",  \
+         "run code that can reach the network, or the system as root")
+
+#define ASKING "Asking (--critic llm, command, code)"
 #define ASKING_OPTIONS(o)                                                      \
-    COUNT("concurrency", (o).asking.concurrency,                               \
-          "Asking (--critic llm, command)", "requests or processes at a time", \
-          1, 1024),                                                            \
-    COUNT("retries", (o).asking.retries, "Asking (--critic llm, command)",     \
+    COUNT("concurrency", (o).asking.concurrency, ASKING,                       \
+          "requests or processes at a time", 1, 1024),                         \
+    COUNT("retries", (o).asking.retries, ASKING,                               \
           "repetitions of a question after faults that may pass", 0, 1000),    \
-    REAL("retry-delay", (o).asking.retry_delay,                                \
-         "Asking (--critic llm, command)",                                     \
+    REAL("retry-delay", (o).asking.retry_delay, ASKING,                        \
          "seconds before the first of them; doubles from one to the next",     \
          0, 3600),                                                             \
-    REAL("timeout", (o).timeout, "Asking (--critic llm, command)",             \
-         "seconds for one answer", 0.01, 86400),                               \
-    COUNT("max-reply-bytes", (o).max_reply_bytes,                              \
-          "Asking (--critic llm, command)", "longest answer", 256, 1e9)
+    REAL("timeout", (o).timeout, ASKING,                                       \
+         "seconds for one answer (--critic code: 10 if not given)", 0.01,      \
+         86400),                                                               \
+    COUNT("max-reply-bytes", (o).max_reply_bytes, ASKING, "longest answer",    \
+          256, 1e9)
+
+static bool is_given(const option *table, const char *name)
+{
+    while (table->name && strcmp(table->name, name) != 0)
+        table++;
+    return table->given;
+}
 
 static int run(const command *self, int argc, char **argv)
 {
     annotate_options o = {
         .output = "-", .timeout = 600, .max_reply_bytes = 8 << 20,
         .asking = {.concurrency = 4, .retries = 6, .retry_delay = 1},
+        .interpreter = "python3", .memory_limit = 1024,
         .response_format = T2G_REPLY_JSON_SCHEMA, .temperature = 0.3,
         .top_p = 0.95, .max_tokens = 2048, .connect_timeout = 10,
         .stall_timeout = 60};
     option table[] = {
         CHOICE("critic", o.critic, "Critic",
                "facts: the built-in task's; llm: a language model's server; "
-               "command: any program; people: whoever opens the page that is "
-               "served on this machine", critic_names),
+               "command: any program; code: the tests in the records (test, "
+               "entry_point); people: whoever opens the page that is served on "
+               "this machine", critic_names),
         TEXT("command", o.command, "Critic",
              "shell command that reads a record a line and writes a critique a "
              "line: {\"textual_feedback\", \"good_spans\", \"poor_spans\"}"),
@@ -427,12 +464,15 @@ static int run(const command *self, int argc, char **argv)
         ANSWER_OPTIONS(o),
         PEOPLE_OPTIONS(o),
         ASKING_OPTIONS(o),
+        CODE_OPTIONS(o),
         LLM_OPTIONS(o),
         {0}};
     invocation inv;
     int status = cli_parse(&inv, self, table, argc, argv);
     if (status >= 0)
         return status;
+    if (o.critic == CRITIC_CODE && !is_given(table, "timeout"))
+        o.timeout = 10; /* tests are quick, and those that hang are many */
     status = run_with(&inv, &o);
     cli_free(&inv);
     return status;
@@ -443,6 +483,8 @@ const command command_annotate = {
     "--critic NAME --data RESPONSES [--output FILE]",
     "t2g annotate --critic llm --base-url http://127.0.0.1:8080/v1 --llm-model "
     "qwen3 --data responses.jsonl --output feedback.jsonl\n"
+    "  t2g annotate --critic code --data programs.jsonl --output "
+    "feedback.jsonl\n"
     "  t2g annotate --critic people --data responses.jsonl --output "
     "feedback.jsonl",
     run};

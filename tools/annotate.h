@@ -28,6 +28,12 @@ typedef struct annotate_options {
     const char *annotator;
     uint64_t port;
     bool prefill, open;
+
+    /* code */
+    const char *interpreter;
+    uint64_t memory_limit; /* MiB */
+    int isolation;
+    bool allow_unsandboxed;
 } annotate_options;
 
 extern const char *const response_format_names[]; /* as t2g_reply_form */
@@ -42,6 +48,10 @@ T2G_CHECK t2g_status ask_llm_open(asker **a, const annotate_options *o,
                                   const t2g_records *r, const invocation *inv);
 T2G_CHECK t2g_status ask_command_open(asker **a, const annotate_options *o,
                                       const t2g_records *r);
+T2G_CHECK t2g_status ask_code_open(asker **a, const annotate_options *o,
+                                   const t2g_records *r, const invocation *inv);
+/* What the code critic's answer adds to a feedback record. */
+void code_members(json_t *record, const json_t *answer);
 
 /* Asks people, on a page. Those who stop early, by Ctrl-C, leave out->stopped
  * and a reason for each question without an answer. */

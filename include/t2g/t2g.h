@@ -6,6 +6,7 @@
 #define T2G_VERSION "0.1.0"
 
 #include "t2g/chat.h"
+#include "t2g/code.h"
 #include "t2g/critic.h"
 #include "t2g/facts.h"
 #include "t2g/feedback.h"
