@@ -11,7 +11,7 @@ t2g_status judge_grammar(t2g_reply_grammar **g, const t2g_model *rm,
         return T2G_OK;
     t2g_status s = t2g_reply_grammar_new(g, tok, c->vocab_size,
                                          c->eos_token_id, c->eos_count);
-    return s == T2G_OK ? s : t2g_fail_in(s, "critiques without --unconstrained");
+    return s == T2G_OK ? s : t2g_fail_in(s, "without --unconstrained");
 }
 
 t2g_status judge_records(t2g_judgement *out, const t2g_records *r,

@@ -407,6 +407,37 @@ static t2g_status set_costs(t2g_reply_grammar *g)
                           "to write '%s'", g->form);
 }
 
+/* Most of a vocabulary can go on with words, whatever the response: noted once,
+ * where a walk would visit it all at every token. */
+static void sort_word_token(t2g_reply_grammar *g, uint32_t id)
+{
+    t2g_reply_state s = {.at = (uint16_t)g->words};
+    size_t n;
+    const char *bytes = t2g_trie_token(g->tokenizer, g->vocab_size, g->eos,
+                                       g->eos_count, id, &n);
+    for (size_t i = 0; bytes && i < n && s.at == g->words; i++)
+        if (!read_word(g, &s, (uint8_t)bytes[i]))
+            return;
+    if (bytes && s.at != g->words) {
+        g->out_of_words[g->out_of_words_count++] = id;
+    } else if (bytes && g->finish[s.string] < T2G_TRIE_NEVER) {
+        size_t left = g->finish[s.string] + g->tail[g->words];
+        g->in_words[id] = 1;
+        g->words_left = left > g->words_left ? left : g->words_left;
+    }
+}
+
+static t2g_status sort_word_tokens(t2g_reply_grammar *g)
+{
+    g->in_words = t2g_calloc(g->vocab_size, sizeof *g->in_words);
+    g->out_of_words = t2g_calloc(g->vocab_size, sizeof *g->out_of_words);
+    if (!g->in_words || !g->out_of_words)
+        return T2G_ERR_MEMORY;
+    for (uint32_t id = 0; id < g->vocab_size; id++)
+        sort_word_token(g, id);
+    return T2G_OK;
+}
+
 t2g_status t2g_reply_grammar_new(t2g_reply_grammar **out,
                                  const t2g_tokenizer *t, size_t vocab_size,
                                  const int64_t *eos, size_t eos_count)
@@ -424,6 +455,8 @@ t2g_status t2g_reply_grammar_new(t2g_reply_grammar **out,
         s = t2g_token_trie_build(&g->trie, t, vocab_size, eos, eos_count);
     if (s == T2G_OK)
         s = set_costs(g);
+    if (s == T2G_OK)
+        s = sort_word_tokens(g);
     if (s != T2G_OK) {
         t2g_reply_grammar_free(g);
         return s;
@@ -437,5 +470,7 @@ void t2g_reply_grammar_free(t2g_reply_grammar *g)
     if (!g)
         return;
     t2g_token_trie_free(&g->trie);
+    t2g_free(g->in_words);
+    t2g_free(g->out_of_words);
     t2g_free(g);
 }

@@ -49,17 +49,23 @@ static bool read_token(const t2g_reply_grammar *g, const reply *r, uint32_t id,
     return bytes != NULL;
 }
 
+/* Does it stand here, and leave tokens enough to complete the reply? */
+static bool fits(const t2g_reply_grammar *g, const reply *r, uint32_t id,
+                 size_t left)
+{
+    t2g_reply_state s;
+    return read_token(g, r, id, &s) &&
+           t2g_reply_bound(g, r->pieces, &s) <= left;
+}
+
 static bool allows(void *context, size_t row, uint32_t id, size_t left)
 {
     const t2g_reply_rows *rows = context;
     reply *r = &rows->reply[row];
-    t2g_reply_state s;
     if (!ready(r))
         return false;
-    if (t2g_reply_complete(rows->g, &r->state))
-        return is_eos(rows->g, id);
-    return read_token(rows->g, r, id, &s) &&
-           t2g_reply_bound(rows->g, r->pieces, &s) <= left;
+    return t2g_reply_complete(rows->g, &r->state)
+               ? is_eos(rows->g, id) : fits(rows->g, r, id, left);
 }
 
 /* Walks the vocabulary as far as the grammar goes along. */
@@ -85,6 +91,20 @@ static void mark_tokens(const t2g_reply_grammar *g, const reply *r,
     }
 }
 
+static bool plain_words(const t2g_reply_grammar *g, const t2g_reply_state *s)
+{
+    return s->at == g->words && s->string == STRING_PLAIN;
+}
+
+/* In the words all is known but whether a token that closes them may. */
+static void mark_words(const t2g_reply_grammar *g, const reply *r,
+                       uint8_t *allowed, size_t left)
+{
+    memcpy(allowed, g->in_words, g->vocab_size);
+    for (size_t i = 0; i < g->out_of_words_count; i++)
+        allowed[g->out_of_words[i]] = fits(g, r, g->out_of_words[i], left);
+}
+
 static void mark(void *context, size_t row, uint8_t *allowed, size_t left)
 {
     const t2g_reply_rows *rows = context;
@@ -92,11 +112,13 @@ static void mark(void *context, size_t row, uint8_t *allowed, size_t left)
     reply *r = &rows->reply[row];
     if (!ready(r))
         return;
-    if (!t2g_reply_complete(g, &r->state))
-        mark_tokens(g, r, allowed, left);
-    else
+    if (t2g_reply_complete(g, &r->state))
         for (size_t i = 0; i < g->eos_count; i++)
             allowed[g->eos[i]] = 1;
+    else if (plain_words(g, &r->state) && left >= g->words_left)
+        mark_words(g, r, allowed, left);
+    else
+        mark_tokens(g, r, allowed, left);
 }
 
 static void forget(reply *r)

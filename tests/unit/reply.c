@@ -97,7 +97,8 @@ static t2g_tokenizer *new_tokenizer(size_t size)
         .vocab_size = size, .min_frequency = 2, .special = special,
         .special_count = 3, .bos = "<|bos|>", .eos = "<|eot|>",
         .components =
-            "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\","
+            "{\"normalizer\": null, \"pre_tokenizer\": {\"type\":"
+            " \"ByteLevel\","
             " \"add_prefix_space\": false, \"trim_offsets\": true,"
             " \"use_regex\": false}, \"post_processor\": null, \"decoder\":"
             " {\"type\": \"ByteLevel\", \"add_prefix_space\": true,"
@@ -119,9 +120,9 @@ static t2g_reply_grammar *new_grammar(const t2g_tokenizer *t, size_t ends)
 /* The escape of a byte that must have one. */
 static size_t escaped(char *out, uint8_t c)
 {
-    const char *p = c ? strchr("\"\\\b\f\n\r\t", c) : NULL;
-    return p ? (size_t)sprintf(out, "\\%c", "\"\\bfnrt"[strcspn(
-                                  "\"\\\b\f\n\r\t", p)])
+    static const char bytes[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *p = c ? strchr(bytes, c) : NULL;
+    return p ? (size_t)sprintf(out, "\\%c", letters[p - bytes])
              : (size_t)sprintf(out, "\\u%04X", c);
 }
 
