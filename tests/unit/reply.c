@@ -474,6 +474,80 @@ static void what_is_no_text_is_no_substring(void **state)
     assert_int_equal(t2g_substrings_new(&s, "", (size_t)1 << 30), T2G_ERR_ARG);
 }
 
+/* Is text a reply about this response, byte by byte? */
+static bool is_reply(const t2g_reply_grammar *g, const char *text,
+                     const char *response)
+{
+    t2g_reply_state at = {0};
+    t2g_substrings *s;
+    OK(t2g_substrings_new(&s, response, strlen(response)));
+    bool reads = true;
+    for (size_t i = 0; reads && text[i]; i++)
+        reads = t2g_reply_step(g, s, &at, (uint8_t)text[i]);
+    t2g_substrings_free(s);
+    return reads && t2g_reply_complete(g, &at);
+}
+
+static bool with_words(const t2g_reply_grammar *g, const char *words)
+{
+    char text[200];
+    snprintf(text, sizeof text, " {\"textual_feedback\": \"%s\", "
+             "\"good_spans\": [], \"poor_spans\": []}", words);
+    return is_reply(g, text, "");
+}
+
+static bool with_spans(const t2g_reply_grammar *g, const char *spans,
+                       const char *response)
+{
+    char text[1000];
+    snprintf(text, sizeof text, " {\"textual_feedback\": \"\", "
+             "\"good_spans\": [], \"poor_spans\": [%s]}", spans);
+    return is_reply(g, text, response);
+}
+
+static void words_by_hand(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "", "a/b", "\\\"\\\\\\b\\f\\n\\r\\t", "\\u0000\\u000B\\u001F", "\x7f",
+        "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {
+        "\"", "\\", "\\/", "\\u000a", "\\u000A", "\\u0020", "\\u001f", "\n",
+        "\x01", "\\ud800", "\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
+        "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xe6\x97", "\xff"};
+    t2g_reply_grammar *g = new_grammar(merged, 1);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(with_words(g, good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(with_words(g, bad[i]));
+    t2g_reply_grammar_free(g);
+}
+
+static void spans_by_hand(void **state)
+{
+    (void)state;
+    t2g_reply_grammar *g = new_grammar(merged, 1);
+    assert_true(with_spans(g, "\"ab\", \"ba\", \"ab\"", "abab"));
+    assert_false(with_spans(g, "\"aa\"", "abab"));
+    assert_false(with_spans(g, "\"\"", "abab"));
+    assert_false(with_spans(g, "\"ab\",\"ba\"", "abab"));
+    assert_false(with_spans(g, "\"ab\", ", "abab"));
+    assert_true(with_spans(g, "\"\\n\\\"\\u0001\"", "x\n\"\x01"));
+    assert_false(with_spans(g, "\"n\"", "x\n"));
+    assert_true(with_spans(g, "\"\xc3\xa9\"", "caf\xc3\xa9"));
+    assert_false(with_spans(g, "\"\xc3\"", "caf\xc3\xa9"));
+    assert_false(with_spans(g, "\"\xa9\"", "caf\xc3\xa9"));
+    char list[6 * T2G_REPLY_SPANS + 6] = "\"a\"";
+    for (int i = 1; i < T2G_REPLY_SPANS; i++)
+        strcat(list, ", \"a\"");
+    assert_true(with_spans(g, list, "a"));
+    strcat(list, ", \"a\"");
+    assert_false(with_spans(g, list, "a"));
+    t2g_reply_grammar_free(g);
+}
+
 static void admits_what_the_rules_say(void **state)
 {
     (void)state;
@@ -794,6 +868,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(substrings_of_texts),
         cmocka_unit_test(what_is_no_text_is_no_substring),
+        cmocka_unit_test(words_by_hand),
+        cmocka_unit_test(spans_by_hand),
         cmocka_unit_test(admits_what_the_rules_say),
         cmocka_unit_test(replies_are_whole_and_exact),
         cmocka_unit_test(a_random_model_writes_replies),
