@@ -237,22 +237,19 @@ static size_t rest_of_escape(const ending *e, uint8_t raw)
 static bool consider(void *context, uint8_t byte, uint32_t next)
 {
     ending *e = context;
+    char form[ESCAPE];
     int raw;
-    size_t cost;
-    uint8_t string = in_escape(e->string)
-                         ? STRING_ESCAPE : t2g_string_step(e->string, byte,
-                                                           &raw);
-    if (e->string == STRING_PLAIN && escape_of(byte, (char[ESCAPE]){0}))
-        string = STRING_ESCAPE;
-    if (string == STRING_ESCAPE)
+    size_t cost = T2G_TRIE_NEVER;
+    if (in_escape(e->string) ||
+        (e->string == STRING_PLAIN && escape_of(byte, form))) {
         cost = rest_of_escape(e, byte);
-    else if (string == STRING_STATES)
-        cost = T2G_TRIE_NEVER;
-    else
-        cost = e->g->byte[byte] + end_character(e->g, e->response, next,
-                                                string);
-    if (cost < e->best)
-        e->best = cost;
+    } else {
+        uint8_t string = t2g_string_step(e->string, byte, &raw);
+        if (string != STRING_STATES)
+            cost = e->g->byte[byte] + end_character(e->g, e->response, next,
+                                                    string);
+    }
+    e->best = cost < e->best ? cost : e->best;
     return e->best > e->least;
 }
 

@@ -31,7 +31,7 @@ struct t2g_reply_grammar {
     size_t close[REPLY_FORM + 1];  /* the same behind a quotation mark */
     size_t byte[256];              /* 1, or T2G_TRIE_NEVER: no such token */
     size_t finish[STRING_STATES];  /* tokens that end an escape or character */
-    uint8_t *in_words;             /* [vocab_size] 1: goes on with plain words */
+    uint8_t *in_words;             /* [vocab_size] 1: may go on with words */
     uint32_t *out_of_words;        /* the tokens that may close them */
     size_t out_of_words_count;
     size_t words_left;             /* with so many to come, all in_words may */
