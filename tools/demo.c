@@ -302,7 +302,7 @@ static t2g_status stage_rm(demo_run *d)
                 "--weight-decay", "0.01", "--batch-size",
                 number((double)z->rm_batch), "--max-steps",
                 number((double)z->rm_steps), "--max-new-tokens", "260",
-                "--overwrite", NULL);
+                "--unconstrained", "--overwrite", NULL);
 }
 
 /* Both arms: same start, prompts, rewards, samples, updates. The scalar arm
@@ -324,6 +324,7 @@ static t2g_status stage_rl(demo_run *d, int arm)
                 "--whiten", "scale", "--kl-coef", "0.05", "--reward-scale",
                 "0.1", "--vf-coef", "0.5", "--cliprange-value", "0",
                 "--fit-value-head", "--judge-max-new-tokens", "260",
+                "--unconstrained",
                 "--max-new-tokens", "64", "--overwrite", NULL);
 }
 
@@ -371,10 +372,11 @@ static t2g_status stage_eval(demo_run *d)
         T2G_TRY(stage_eval_arm(d, arm));
     T2G_TRY(call(d, &command_critique, "--model", "@rm", "--data",
                  "@sft_greedy.jsonl", "--max-new-tokens", "260", "--output",
-                 "@sft_critiques.jsonl", NULL));
+                 "@sft_critiques.jsonl", "--unconstrained", NULL));
     return call(d, &command_critique, "--model", "@rm", "--data",
                 "@text2grad_greedy.jsonl", "--max-new-tokens", "260",
-                "--output", "@text2grad_critiques.jsonl", NULL);
+                "--output", "@text2grad_critiques.jsonl", "--unconstrained",
+                NULL);
 }
 
 static t2g_status one_stage(demo_run *d, int stage)

@@ -2,11 +2,24 @@
 
 #include <string.h>
 
+t2g_status judge_grammar(t2g_reply_grammar **g, const t2g_model *rm,
+                         const t2g_tokenizer *tok, bool unconstrained)
+{
+    const t2g_config *c = &rm->config;
+    *g = NULL;
+    if (unconstrained)
+        return T2G_OK;
+    t2g_status s = t2g_reply_grammar_new(g, tok, c->vocab_size,
+                                         c->eos_token_id, c->eos_count);
+    return s == T2G_OK ? s : t2g_fail_in(s, "without --unconstrained");
+}
+
 t2g_status judge_records(t2g_judgement *out, const t2g_records *r,
                          const t2g_model *rm, const t2g_tokenizer *tok,
                          session *s, uint64_t max_new_tokens,
-                         const char *stage)
+                         bool unconstrained, const char *stage)
 {
+    t2g_reply_grammar *grammar;
     const t2g_sampling greedy = {.temperature = 1, .top_p = 1,
                                  .max_new_tokens = max_new_tokens};
     for (size_t i = 0; i < r->count; i++) {
@@ -15,10 +28,12 @@ t2g_status judge_records(t2g_judgement *out, const t2g_records *r,
         T2G_TRY(t2g_record_string(r, i, "response", true, &out[i].response,
                                   &out[i].response_length));
     }
+    T2G_TRY(judge_grammar(&grammar, rm, tok, unconstrained));
     progress_begin(&s->bar, s->inv, stage, r->count);
-    t2g_status status = t2g_reward_judge(rm, tok, out, r->count, &greedy,
-                                         generation_progress, s);
+    t2g_status status = t2g_reward_judge(rm, tok, grammar, out, r->count,
+                                         &greedy, generation_progress, s);
     progress_end(&s->bar, NULL);
+    t2g_reply_grammar_free(grammar);
     return status;
 }
 

@@ -2,7 +2,7 @@
  * or a critic. Text2Grad, PRM-PPO and PPO are one code path. */
 #include <string.h>
 
-#include "training.h"
+#include "judging.h"
 
 static const char *const algorithm_names[] = {"text2grad", "prm-ppo", "ppo",
                                               NULL};
@@ -25,7 +25,7 @@ typedef struct train_options {
     double kl_coef, kl_target, kl_horizon, cliprange, cliprange_value, vf_coef,
         ent_coef, gamma, lam, ratio_threshold, reward_scale, advantage_clamp,
         target_kl, value_ridge, temperature, top_p;
-    bool adaptive_kl, fit_value_head, early_stopping;
+    bool adaptive_kl, fit_value_head, early_stopping, unconstrained;
     uint64_t minibatch, accumulation, ppo_epochs, steps, max_new_tokens, top_k,
         judge_tokens, log_samples;
 } train_options;
@@ -36,6 +36,7 @@ typedef struct run_state {
     t2g_align_options rules;
     t2g_model *rm, *ref;
     t2g_tokenizer *rm_tok;
+    t2g_reply_grammar *grammar;
     prompt_set prompts;
     t2g_judgement *judged; /* of the current step */
     size_t judged_count;
@@ -57,8 +58,8 @@ static t2g_status judge_by_model(run_state *r, size_t n)
 {
     const t2g_sampling greedy = {.temperature = 1, .top_p = 1,
                                  .max_new_tokens = r->o->judge_tokens};
-    return t2g_reward_judge(r->rm, r->rm_tok, r->judged, n, &greedy, NULL,
-                            NULL);
+    return t2g_reward_judge(r->rm, r->rm_tok, r->grammar, r->judged, n,
+                            &greedy, NULL, NULL);
 }
 
 static t2g_status judge_by_facts(run_state *r, size_t n)
@@ -185,6 +186,7 @@ static json_t *metrics_of(const run_state *r, const t2g_rl_report *p)
         {"ppo/learning_rate", p->lr},
         {"grad_norm", p->grad_norm},
         {"usable", (double)p->usable / (double)p->rows},
+        {"constrained", r->grammar != NULL},
         {"unparsed", r->judge_unparsed / (double)p->rows},
         {"skipped_minibatches", (double)p->skipped_minibatches},
         {"tokens/responses_len_mean",
@@ -329,7 +331,8 @@ static t2g_status load_critic(run_state *r)
     if (!o->reward_model)
         return T2G_OK;
     T2G_TRY(t2g_model_load(&r->rm, o->reward_model, &r->s.inv->kernels));
-    return t2g_tokenizer_load(&r->rm_tok, o->reward_model);
+    T2G_TRY(t2g_tokenizer_load(&r->rm_tok, o->reward_model));
+    return judge_grammar(&r->grammar, r->rm, r->rm_tok, o->unconstrained);
 }
 
 static t2g_status work(run_state *r, const invocation *inv,
@@ -369,6 +372,7 @@ static void close_run(run_state *r)
 {
     forget_judgements(r);
     prompts_free(&r->prompts);
+    t2g_reply_grammar_free(r->grammar);
     t2g_model_free(r->rm);
     t2g_model_free(r->ref);
     t2g_tokenizer_free(r->rm_tok);
@@ -410,6 +414,7 @@ static int run(const command *self, int argc, char **argv)
          "a critic instead of a reward model", 0, 0, critic_names, false},
         {"judge-max-new-tokens", OPTION_COUNT, &o.judge_tokens, "Rewards",
          "longest critique of the reward model", 1, 1 << 20, NULL, false},
+        UNCONSTRAINED_OPTION(o.unconstrained, "Rewards"),
         {"reward-scale", OPTION_REAL, &o.reward_scale, "Rewards",
          "multiplies every reward", 0, 1e6, NULL, false},
         RULES_OPTIONS(o.rules),

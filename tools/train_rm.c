@@ -20,7 +20,8 @@ static void print_quality(const judge_quality *q)
            100.0 * (double)q->unparsed / (double)q->responses);
 }
 
-static t2g_status evaluate(session *s, uint64_t max_new_tokens)
+static t2g_status evaluate(session *s, uint64_t max_new_tokens,
+                           bool unconstrained)
 {
     t2g_records r = {0};
     judge_quality q;
@@ -30,7 +31,7 @@ static t2g_status evaluate(session *s, uint64_t max_new_tokens)
         st = T2G_ERR_MEMORY;
     if (st == T2G_OK)
         st = judge_records(j, &r, s->model, s->tok, s, max_new_tokens,
-                           "reward model, held out");
+                           unconstrained, "reward model, held out");
     if (st == T2G_OK)
         st = judge_quality_measure(&q, &r, j, s->tok);
     if (st == T2G_OK) {
@@ -50,13 +51,14 @@ static t2g_status evaluate(session *s, uint64_t max_new_tokens)
 }
 
 static t2g_status work(session *s, const invocation *inv,
-                       const training_options *o, uint64_t max_new_tokens)
+                       const training_options *o, uint64_t max_new_tokens,
+                       bool unconstrained)
 {
     T2G_TRY(train_records(s, inv, o,
                           o->spans_only ? EXAMPLE_SPANS : EXAMPLE_REWARD,
                           "reward model"));
     if (o->eval_data)
-        T2G_TRY(evaluate(s, max_new_tokens));
+        T2G_TRY(evaluate(s, max_new_tokens, unconstrained));
     return metrics_close(s);
 }
 
@@ -67,6 +69,7 @@ static int run(const command *self, int argc, char **argv)
         .adam_epsilon = 1e-8, .max_grad_norm = 1, .epochs = 1,
         .batch_size = 16, .max_length = 1400, .logging_steps = 10};
     uint64_t max_new_tokens = 500;
+    bool unconstrained = false;
     option table[] = {
         DATA_OPTIONS(o),
         {"eval-data", OPTION_TEXT, &o.eval_data, "Input",
@@ -77,6 +80,7 @@ static int run(const command *self, int argc, char **argv)
          "words are worth", 0, 0, NULL, false},
         {"max-new-tokens", OPTION_COUNT, &max_new_tokens, "Input",
          "longest critique written for --eval-data", 1, 1 << 20, NULL, false},
+        UNCONSTRAINED_OPTION(unconstrained, "Input"),
         OUTPUT_OPTIONS(o), OPTIMISER_OPTIONS(o), LENGTH_OPTIONS(o),
         {0}};
     invocation inv;
@@ -88,7 +92,7 @@ static int run(const command *self, int argc, char **argv)
     else {
         session s = {0};
         cli_catch_interrupts();
-        status = work(&s, &inv, &o, max_new_tokens) == T2G_OK
+        status = work(&s, &inv, &o, max_new_tokens, unconstrained) == T2G_OK
                      ? EXIT_DONE : cli_failed(&inv);
         session_close(&s);
     }

@@ -183,6 +183,22 @@ void t2g_values_backward(t2g_model *m, const float *hidden,
 
 /* --- generation ----------------------------------------------------------- */
 
+/** What rows of t2g_generate may say: a grammar, a choice among answers. Row r
+ * has its own state, which take alone moves on; no two calls for a row run at
+ * once, calls for several rows do. left: tokens that may still follow this
+ * one. */
+typedef struct t2g_constraint {
+    void *context;
+    size_t vocab_size; /* V of the model it is for */
+    /** May this token be next? */
+    bool (*allows)(void *context, size_t row, uint32_t id, size_t left);
+    /** Sets allowed[id] to 1 for all that may be; zero before, [V]. */
+    void (*mark)(void *context, size_t row, uint8_t *allowed, size_t left);
+    /** The token was chosen (if none was allowed, any): an error ends the
+     * generation. *finished: the row ends here, end token or not. */
+    t2g_status (*take)(void *context, size_t row, uint32_t id, bool *finished);
+} t2g_constraint;
+
 /** Names of transformers' GenerationConfig. */
 typedef struct t2g_sampling {
     bool do_sample;     /* false: greedy, ties to the smallest id */
@@ -192,13 +208,16 @@ typedef struct t2g_sampling {
     size_t max_new_tokens, min_new_tokens;
     uint64_t seed;
     uint32_t step;      /* the random stream's step */
+    const t2g_constraint *constraint; /* NULL: anything goes; with one,
+                                         min_new_tokens is 0 */
 } t2g_sampling;
 
 /** Samples drawn for a list of prompts. */
 typedef struct t2g_generation {
     uint32_t *id;      /* all responses one after the other */
     size_t *row;       /* [rows+1] borders */
-    uint8_t *ended;    /* [rows] 1: an end token was produced (it is kept) */
+    uint8_t *ended;    /* [rows] 1: an end token was produced (it is kept), or
+                          the constraint says that nothing may follow */
     float *logprob;    /* raw log-probability of each token, temperature 1 */
     size_t rows;
     uint64_t prompt_tokens;
@@ -213,7 +232,9 @@ typedef t2g_status t2g_generate_progress_fn(void *context, size_t done,
  * (seed, sample = first_sample + r, step, SAMP), so results do not depend on
  * what else is in the batch. eos: end tokens. A token is drawn from the
  * processed distribution: u = unit number i of the stream for new token i; the
- * smallest id whose running sum (double, by id) exceeds u * total. */
+ * smallest id whose running sum (double, by id) exceeds u * total. What the
+ * sampling's constraint does not allow has probability 0 before temperature,
+ * top_k and top_p. */
 T2G_CHECK t2g_status t2g_generate(const t2g_model *m, const t2g_batch *prompts,
                                   const t2g_sampling *s, uint32_t first_sample,
                                   const int64_t *eos, size_t eos_count,

@@ -18,6 +18,7 @@
 #include "t2g/model.h"
 #include "t2g/official.h"
 #include "t2g/ppo.h"
+#include "t2g/reply.h"
 #include "t2g/rng.h"
 #include "t2g/statistics.h"
 #include "t2g/status.h"

@@ -11,6 +11,7 @@
 #include "t2g/kernels.h"
 #include "t2g/model.h"
 #include "t2g/ppo.h"
+#include "t2g/reply.h"
 #include "t2g/status.h"
 #include "t2g/tokenizer.h"
 
@@ -151,11 +152,15 @@ typedef struct t2g_judgement {
     t2g_critique critique; /* out; t2g_critique_free */
 } t2g_judgement;
 
-/** Lets the reward model write a critique for each of n responses. Replies that
- * do not parse have status UNPARSED. progress may be NULL. */
+/** Lets the reward model write a critique for each of n responses. With a
+ * grammar (made for rm's vocabulary and end tokens) every reply parses and
+ * quotes what is there; without (NULL) replies that do not parse have status
+ * UNPARSED. progress may be NULL. */
 T2G_CHECK t2g_status t2g_reward_judge(const t2g_model *rm,
-                                      const t2g_tokenizer *t, t2g_judgement *j,
-                                      size_t n, const t2g_sampling *sampling,
+                                      const t2g_tokenizer *t,
+                                      const t2g_reply_grammar *grammar,
+                                      t2g_judgement *j, size_t n,
+                                      const t2g_sampling *sampling,
                                       t2g_generate_progress_fn *progress,
                                       void *context);
 

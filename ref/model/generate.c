@@ -209,6 +209,23 @@ static size_t pack_step(generator *g, size_t *tokens)
 
 enum { CHOOSE_BLOCK = 16 };
 
+/* Leaves of row r's logits z those of tokens that the constraint allows; room
+ * [V] bytes. The most likely token is asked about first: where it alone counts
+ * and is allowed, nothing else matters. */
+static void constrain(const job *j, size_t r, float *z, uint8_t *room)
+{
+    const t2g_constraint *c = j->s->constraint;
+    size_t V = j->m->config.vocab_size;
+    size_t left = j->s->max_new_tokens - j->produced[r] - 1;
+    if (!j->s->do_sample && c->allows(c->context, r, t2g_arg_max(z, V), left))
+        return;
+    memset(room, 0, V);
+    c->mark(c->context, r, room, left);
+    for (size_t id = 0; id < V; id++)
+        if (!room[id])
+            z[id] = -INFINITY;
+}
+
 static size_t choose_room(const t2g_model *m)
 {
     size_t H = m->config.hidden_size, V = m->config.vocab_size;
@@ -228,6 +245,8 @@ static void choose_row(generator *g, size_t i, float *z, float *work)
     if (t < j->s->min_new_tokens)
         for (size_t e = 0; e < j->eos_count; e++)
             z[j->eos[e]] = -INFINITY;
+    if (j->s->constraint)
+        constrain(j, r, z, (uint8_t *)work);
     uint32_t id = choose(k, z, work, V, j->s, t2g_random_unit(&stream, t));
     g->token[i] = id;
     g->token_logprob[i] = raw[id] - lse;
@@ -262,6 +281,7 @@ static void choose_rows(generator *g, size_t rows)
 static t2g_status accept(generator *g, size_t rows, size_t *ended)
 {
     job *j = g->j;
+    const t2g_constraint *c = j->s->constraint;
     size_t max = j->s->max_new_tokens;
     *ended = 0;
     for (size_t i = 0; i < rows; i++) {
@@ -272,7 +292,10 @@ static t2g_status accept(generator *g, size_t rows, size_t *ended)
                             j->produced[r] - 1);
         j->out[at] = g->token[i];
         j->logprob[at] = g->token_logprob[i];
-        j->ended[r] = is_eos(j, g->token[i]);
+        bool finished = false;
+        if (c)
+            T2G_TRY(c->take(c->context, r, g->token[i], &finished));
+        j->ended[r] = finished || is_eos(j, g->token[i]);
         if (j->ended[r] || j->produced[r] == max) {
             g->row_in_slot[g->acts->row[i].slot] = NONE;
             ++*ended;
@@ -412,6 +435,13 @@ static t2g_status check_settings(job *j)
     if (s->max_new_tokens == 0 || s->max_new_tokens > UINT32_MAX)
         return t2g_fail(T2G_ERR_ARG, "max_new_tokens %zu, expected 1 to %u",
                         s->max_new_tokens, UINT32_MAX);
+    if (s->constraint && s->constraint->vocab_size != j->m->config.vocab_size)
+        return t2g_fail(T2G_ERR_ARG, "a constraint for %zu tokens, the model "
+                        "has %zu", s->constraint->vocab_size,
+                        j->m->config.vocab_size);
+    if (s->constraint && s->min_new_tokens)
+        return t2g_fail(T2G_ERR_ARG, "min_new_tokens %zu, expected 0: the "
+                        "constraint says where a row ends", s->min_new_tokens);
     for (size_t i = 0; i < j->eos_count; i++)
         if (j->eos[i] < 0 || j->eos[i] >= (int64_t)j->m->config.vocab_size)
             return t2g_fail(T2G_ERR_ARG, "end token %lld, the model knows 0 to "

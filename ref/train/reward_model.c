@@ -110,21 +110,42 @@ static t2g_status read_replies(const t2g_tokenizer *t, const t2g_generation *g,
     return s;
 }
 
+static t2g_status follow(const t2g_reply_grammar *grammar,
+                         const t2g_judgement *j, size_t n, size_t most_tokens,
+                         t2g_reply_rows **out)
+{
+    t2g_text *response = t2g_calloc(n, sizeof *response);
+    if (!response)
+        return T2G_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        response[i] = (t2g_text){j[i].response, j[i].response_length};
+    t2g_status s = t2g_reply_rows_new(out, grammar, response, n, most_tokens);
+    t2g_free(response);
+    return s;
+}
+
 t2g_status t2g_reward_judge(const t2g_model *rm, const t2g_tokenizer *t,
-                            t2g_judgement *j, size_t n,
-                            const t2g_sampling *sampling,
+                            const t2g_reply_grammar *grammar, t2g_judgement *j,
+                            size_t n, const t2g_sampling *sampling,
                             t2g_generate_progress_fn *progress, void *context)
 {
     t2g_encoding ids = {0};
     t2g_generation g = {0};
+    t2g_reply_rows *replies = NULL;
+    t2g_sampling free_or_not = *sampling;
     size_t *row = t2g_calloc(n + 1, sizeof *row);
     t2g_status s = row ? encode_all(t, j, n, &ids, row) : T2G_ERR_MEMORY;
     t2g_batch batch = {ids.id, row, n};
+    if (s == T2G_OK && grammar)
+        s = follow(grammar, j, n, sampling->max_new_tokens, &replies);
+    if (replies)
+        free_or_not.constraint = t2g_reply_rows_constraint(replies);
     if (s == T2G_OK && n)
-        s = t2g_generate(rm, &batch, sampling, 0, rm->config.eos_token_id,
+        s = t2g_generate(rm, &batch, &free_or_not, 0, rm->config.eos_token_id,
                          rm->config.eos_count, progress, context, &g);
     if (s == T2G_OK && n)
         s = read_replies(t, &g, j, n);
+    t2g_reply_rows_free(replies);
     t2g_generation_free(&g);
     t2g_encoding_free(&ids);
     t2g_free(row);
