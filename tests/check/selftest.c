@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <string.h>
 
 static void matmul_without_fma(float *c, size_t ldc, const float *a, size_t lda,
                                const float *panels, const float *bias,
@@ -81,4 +82,33 @@ void selftest_written_gap(void **state)
     broken.matmul_tn = matmul_tn_over_gaps;
     assert_true(check_notices(check_matmul_tn, &broken));
     assert_false(check_notices(check_matmul_tn, &check_ref));
+}
+
+/* Each word of a column by itself: nothing is carried from one to the next. */
+static void edit_distance_by_words(uint16_t *distance, uint16_t *least,
+                                   const uint16_t *bottom, const uint16_t *text,
+                                   size_t n, const uint64_t *match,
+                                   size_t words, uint64_t *state, size_t lanes,
+                                   int top)
+{
+    if (words == 1)
+        check_ref.edit_distance(distance, least, bottom, text, n, match, 1,
+                                state, lanes, top);
+    for (size_t w = 0; words > 1 && w < words; w++) {
+        size_t at = w * T2G_EDIT_LANES, half = words * T2G_EDIT_LANES;
+        uint64_t one[2 * T2G_EDIT_LANES];
+        memcpy(one, state + at, sizeof one / 2);
+        memcpy(one + T2G_EDIT_LANES, state + half + at, sizeof one / 2);
+        check_ref.edit_distance(distance, least, bottom, text, n, match + at, 1,
+                                one, lanes, top);
+    }
+}
+
+void selftest_lost_carry(void **state)
+{
+    (void)state;
+    t2g_kernels broken = check_ref;
+    broken.edit_distance = edit_distance_by_words;
+    assert_true(check_notices(check_edit_distance, &broken));
+    assert_false(check_notices(check_edit_distance, &check_ref));
 }
