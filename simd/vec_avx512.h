@@ -117,6 +117,20 @@ static inline void vec64_store(uint64_t *p, vec64 v)
     _mm512_storeu_si512(p, (__m512i)v);
 }
 
+/* (a ^ b) | c */
+static inline vec64 vec64_xor_or(vec64 a, vec64 b, vec64 c)
+{
+    return (vec64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c,
+                                            0xbe);
+}
+
+/* a | ~(b | c) */
+static inline vec64 vec64_or_nor(vec64 a, vec64 b, vec64 c)
+{
+    return (vec64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c,
+                                            0xf1);
+}
+
 /* The low 16 bits of 8 lanes. */
 static inline row16 row16_of(const vec64 v[1])
 {

@@ -125,6 +125,18 @@ static inline void vec64_store(uint64_t *p, vec64 v)
     vst1q_u64(p, (uint64x2_t)v);
 }
 
+/* (a ^ b) | c */
+static inline vec64 vec64_xor_or(vec64 a, vec64 b, vec64 c)
+{
+    return (a ^ b) | c;
+}
+
+/* a | ~(b | c) */
+static inline vec64 vec64_or_nor(vec64 a, vec64 b, vec64 c)
+{
+    return a | ~(b | c);
+}
+
 /* The low 16 bits of 8 lanes. */
 static inline row16 row16_of(const vec64 v[4])
 {

@@ -271,6 +271,16 @@ static size_t distance_at(const fuzzy *z, size_t end)
     return z->g->distance[(end - 1) * T2G_EDIT_LANES + z->lane];
 }
 
+/* The first end from `end` on at a distance of at most `most`, or beyond the
+ * text. Neighbours differ by at most 1: what is far off is passed quickly. */
+static size_t next_end(const fuzzy *z, size_t end, size_t most)
+{
+    size_t n = z->h->folded.size;
+    while (end <= n && distance_at(z, end) > most)
+        end += distance_at(z, end) - most;
+    return end;
+}
+
 /* Where the match that ends before folded character `end` begins. */
 static size_t start_of(fuzzy *z, size_t end)
 {
@@ -286,9 +296,10 @@ static t2g_status add_matches(fuzzy *z, size_t cost)
 {
     const t2g_haystack *h = z->h;
     size_t most = cost / 2 < z->most ? cost / 2 : z->most;
-    for (size_t end = 1; end <= h->folded.size && z->effort; end++) {
+    for (size_t end = next_end(z, 1, most);
+         end <= h->folded.size && z->effort; end = next_end(z, end + 1, most)) {
         size_t d = distance_at(z, end);
-        if (d > most || 2 * d + 2 < cost)
+        if (2 * d + 2 < cost)
             continue;
         t2g_range r = {0, h->folded.end[end - 1]};
         size_t known = 2 * d + t2g_inside_word(h->text, h->n, r.end);
