@@ -67,62 +67,62 @@ static size_t words_of(t2g_part pattern)
     return (pattern.n + 63) / 64;
 }
 
-/* Bit i of a column of words that are LANES apart. */
-static void set_bit(uint64_t *column, size_t i)
+/* Bit i of a column of words that are `stride` apart. */
+static void set_bit(uint64_t *column, size_t stride, size_t i)
 {
-    column[i / 64 * LANES] |= UINT64_C(1) << i % 64;
+    column[i / 64 * stride] |= UINT64_C(1) << i % 64;
 }
 
 /* Bits [0, n) likewise. */
-static void set_bits(uint64_t *column, size_t n)
+static void set_bits(uint64_t *column, size_t stride, size_t n)
 {
     for (size_t w = 0; w < n / 64; w++)
-        column[w * LANES] = UINT64_MAX;
+        column[w * stride] = UINT64_MAX;
     if (n % 64)
-        column[n / 64 * LANES] |= (UINT64_C(1) << n % 64) - 1;
+        column[n / 64 * stride] |= (UINT64_C(1) << n % 64) - 1;
 }
 
 static void fill_match(t2g_patterns *p, size_t lane)
 {
     t2g_part pattern = p->pattern[lane];
-    size_t column = p->words * LANES, above = 64 * p->words - pattern.n;
+    size_t column = p->words * p->stride, above = 64 * p->words - pattern.n;
     for (size_t s = 0; s < p->symbols; s++)
-        set_bits(p->match + s * column + lane, above);
+        set_bits(p->match + s * column + lane, p->stride, above);
     for (size_t i = 0; i < pattern.n; i++)
         set_bit(p->match + row_of(p, pattern.code[i]) * column + lane,
-                above + i);
+                p->stride, above + i);
 }
 
 static void reverse(t2g_patterns *p, size_t lane)
 {
     t2g_part pattern = p->pattern[lane];
-    size_t column = words_of(pattern) * LANES;
-    size_t above = 64 * words_of(pattern) - pattern.n;
-    memset(p->reversed, 0, p->symbols * column * sizeof *p->reversed);
+    size_t words = words_of(pattern), last = 64 * words - 1;
+    memset(p->reversed, 0, p->symbols * words * sizeof *p->reversed);
     for (size_t i = 0; i < pattern.n; i++)
-        set_bit(p->reversed + row_of(p, pattern.code[i]) * column,
-                above + pattern.n - 1 - i);
+        set_bit(p->reversed + row_of(p, pattern.code[i]) * words, 1, last - i);
     p->reversed_lane = lane;
 }
 
 /* Down the pattern's rows, distances rise by 1 a row before the text begins. */
-static void first_column(uint64_t *more, size_t words, t2g_part pattern)
+static void first_column(uint64_t *more, size_t words, size_t stride,
+                         t2g_part pattern)
 {
-    set_bits(more, 64 * words - pattern.n);
+    set_bits(more, stride, 64 * words - pattern.n);
     for (size_t w = 0; w < words; w++)
-        more[w * LANES] = ~more[w * LANES];
+        more[w * stride] = ~more[w * stride];
 }
 
 static t2g_status make_bits(t2g_patterns *p, size_t longest)
 {
-    size_t column = p->words * LANES, table = p->symbols * column;
-    uint64_t *bits = t2g_calloc(2 * table + 2 * column, sizeof *bits);
-    p->window = t2g_calloc(2 * longest * (1 + LANES), sizeof *p->window);
+    size_t column = p->words * p->stride, table = p->symbols * column;
+    uint64_t *bits = t2g_calloc(table + p->symbols * p->words + 2 * column,
+                                sizeof *bits);
+    p->window = t2g_calloc(4 * longest, sizeof *p->window);
     p->match = bits;
     if (!bits || !p->window)
         return T2G_ERR_MEMORY;
-    p->reversed = bits + table;
-    p->state = bits + 2 * table;
+    p->state = bits + table;
+    p->reversed = p->state + 2 * column;
     p->ends = p->window + 2 * longest;
     for (size_t l = 0; l < p->lanes; l++)
         fill_match(p, l);
@@ -132,18 +132,19 @@ static t2g_status make_bits(t2g_patterns *p, size_t longest)
 t2g_status t2g_patterns_make(t2g_patterns *p, const t2g_part *pattern,
                              size_t lanes)
 {
-    size_t sum = 0, longest = 0;
-    *p = (t2g_patterns){.lanes = lanes, .reversed_lane = SIZE_MAX};
+    size_t most = lanes == 1 ? T2G_PATTERN_MOST : T2G_PATTERN_SHARED;
+    size_t longest = 0, shortest = most;
+    *p = (t2g_patterns){.lanes = lanes, .stride = t2g_edit_stride(lanes),
+                        .reversed_lane = SIZE_MAX};
     for (size_t l = 0; l < lanes && l < LANES; l++) {
         p->pattern[l] = pattern[l];
         longest = pattern[l].n > longest ? pattern[l].n : longest;
-        sum += pattern[l].n <= T2G_PATTERN_MOST && pattern[l].n
-                   ? pattern[l].n : T2G_PATTERN_MOST + 1;
+        shortest = pattern[l].n < shortest ? pattern[l].n : shortest;
     }
-    if (lanes == 0 || lanes > LANES || sum > T2G_PATTERN_MOST)
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "%zu patterns of up to %zu "
-                        "characters, expected 1 to %d of 1 to %d together",
-                        lanes, longest, LANES, T2G_PATTERN_MOST);
+    if (lanes == 0 || lanes > LANES || shortest == 0 || longest > most)
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "%zu patterns of %zu to %zu "
+                        "characters, expected 1 to %d of 1 to %zu", lanes,
+                        shortest, longest, LANES, most);
     p->words = (longest + 63) / 64;
     t2g_status s = make_symbols(p);
     if (s == T2G_OK)
@@ -175,9 +176,9 @@ void t2g_patterns_distances(const t2g_patterns *p, const t2g_kernels *k,
                             uint16_t least[T2G_EDIT_LANES])
 {
     uint16_t bottom[LANES] = {0};
-    memset(p->state, 0, 2 * p->words * LANES * sizeof *p->state);
+    memset(p->state, 0, 2 * p->words * p->stride * sizeof *p->state);
     for (size_t l = 0; l < p->lanes; l++) {
-        first_column(p->state + l, p->words, p->pattern[l]);
+        first_column(p->state + l, p->words, p->stride, p->pattern[l]);
         bottom[l] = (uint16_t)p->pattern[l].n;
     }
     k->edit_distance(distance, least, bottom, row, n, p->match, p->words,
@@ -191,17 +192,17 @@ size_t t2g_patterns_start(t2g_patterns *p, const t2g_kernels *k, size_t lane,
 {
     t2g_part pattern = p->pattern[lane];
     size_t words = words_of(pattern), most = pattern.n + distance;
-    uint16_t bottom[LANES] = {(uint16_t)pattern.n}, least[LANES];
+    uint16_t bottom = (uint16_t)pattern.n, least;
     size_t n = most < end ? most : end;
     if (p->reversed_lane != lane)
         reverse(p, lane);
     for (size_t i = 0; i < n; i++)
         p->window[i] = row[end - 1 - i];
-    memset(p->state, 0, 2 * words * LANES * sizeof *p->state);
-    first_column(p->state, words, pattern);
-    k->edit_distance(p->ends, least, bottom, p->window, n, p->reversed, words,
+    memset(p->state, 0, 2 * words * sizeof *p->state);
+    first_column(p->state, words, 1, pattern);
+    k->edit_distance(p->ends, &least, &bottom, p->window, n, p->reversed, words,
                      p->state, 1, 1);
-    while (n > 0 && p->ends[(n - 1) * LANES] != distance)
+    while (n > 0 && p->ends[n - 1] != distance)
         n--;
     return end - n;
 }

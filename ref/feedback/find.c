@@ -247,7 +247,7 @@ typedef struct group {
     const t2g_kernels *k;
     t2g_patterns patterns;
     uint16_t *row;      /* [folded.size]: the text as the group's symbols */
-    uint16_t *distance; /* [folded.size][T2G_EDIT_LANES] */
+    uint16_t *distance; /* [folded.size][stride] */
 } group;
 
 /* One quote of it. */
@@ -268,7 +268,7 @@ static size_t words_of(size_t length)
 
 static size_t distance_at(const fuzzy *z, size_t end)
 {
-    return z->g->distance[(end - 1) * T2G_EDIT_LANES + z->lane];
+    return z->g->distance[(end - 1) * z->g->patterns.stride + z->lane];
 }
 
 /* The first end from `end` on at a distance of at most `most`, or beyond the
@@ -373,11 +373,11 @@ static t2g_status find_group(group *g, const t2g_waiting *w, size_t count)
 
 static size_t group_size(const t2g_waiting *w, size_t count)
 {
-    size_t size = 0, sum = 0;
+    size_t size = 0;
     while (size < count && size < T2G_EDIT_LANES &&
-           sum + w[size].n <= T2G_PATTERN_MOST)
-        sum += w[size++].n;
-    return size;
+           w[size].n <= T2G_PATTERN_SHARED)
+        size++;
+    return size ? size : 1;
 }
 
 static int by_length(const void *a, const void *b)
@@ -392,7 +392,7 @@ static t2g_status find_groups(t2g_haystack *h, const t2g_kernels *k)
     size_t n = h->folded.size, count = h->waiting_count;
     group g = {.h = h, .k = k};
     g.row = t2g_calloc(n, sizeof *g.row);
-    g.distance = t2g_calloc(n, T2G_EDIT_LANES * sizeof *g.distance);
+    g.distance = t2g_calloc(n, t2g_edit_stride(count) * sizeof *g.distance);
     t2g_status s = g.row && g.distance ? T2G_OK : T2G_ERR_MEMORY;
     qsort(h->waiting, count, sizeof *h->waiting, by_length);
     for (size_t i = 0, size; s == T2G_OK && i < count; i += size) {

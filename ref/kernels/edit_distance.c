@@ -26,18 +26,17 @@ void t2g_edit_distance_ref(uint16_t *distance, uint16_t *least,
                            size_t n, const uint64_t *match, size_t words,
                            uint64_t *state, size_t lanes, int top)
 {
+    size_t stride = t2g_edit_stride(lanes), half = words * stride;
     for (size_t l = 0; l < lanes; l++) {
-        uint64_t *more = state + l, *less = more + words * T2G_EDIT_LANES;
-        uint64_t d = bottom[l];
+        uint64_t *more = state + l, *less = more + half, d = bottom[l];
         least[l] = UINT16_MAX;
         for (size_t j = 0; j < n; j++) {
-            const uint64_t *column =
-                match + text[j] * words * T2G_EDIT_LANES + l;
+            const uint64_t *column = match + text[j] * half + l;
             uint64_t raised = (uint64_t)top, lowered = 0;
-            for (size_t w = 0; w < words * T2G_EDIT_LANES; w += T2G_EDIT_LANES)
+            for (size_t w = 0; w < half; w += stride)
                 block_step(&more[w], &less[w], column[w], &raised, &lowered);
             d += raised - lowered;
-            distance[j * T2G_EDIT_LANES + l] = (uint16_t)d;
+            distance[j * stride + l] = (uint16_t)d;
             least[l] = d < least[l] ? (uint16_t)d : least[l];
         }
     }

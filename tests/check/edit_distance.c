@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { LANES = T2G_EDIT_LANES };
-
 /* n integers of `size` bytes that end at an inaccessible page. */
 static void *integers(size_t n, size_t size)
 {
@@ -21,7 +19,7 @@ static uint64_t random_word(void)
 }
 
 typedef struct tables {
-    size_t words, symbols, lanes, n;
+    size_t words, symbols, lanes, stride, n;
     uint64_t *match, *state;
     uint16_t *text, *bottom;
     int top;
@@ -32,18 +30,19 @@ static tables random_tables(void)
 {
     tables t = {.words = check_coin() ? 1 : check_between(1, 5),
                 .symbols = check_between(1, 30),
-                .lanes = check_between(1, LANES), .n = check_below(150),
+                .lanes = check_between(1, T2G_EDIT_LANES), .n = check_below(150),
                 .top = check_coin()};
-    size_t column = t.words * LANES;
+    t.stride = t2g_edit_stride(t.lanes);
+    size_t column = t.words * t.stride;
     t.match = integers(t.symbols * column, sizeof *t.match);
     t.text = integers(t.n, sizeof *t.text);
-    t.bottom = integers(LANES, sizeof *t.bottom);
+    t.bottom = integers(t.stride, sizeof *t.bottom);
     t.state = integers(2 * column, sizeof *t.state);
     for (size_t i = 0; i < t.symbols * column; i++)
         t.match[i] = random_word() & random_word();
     for (size_t i = 0; i < t.n; i++)
         t.text[i] = (uint16_t)check_below(t.symbols);
-    for (size_t l = 0; l < LANES; l++)
+    for (size_t l = 0; l < t.stride; l++)
         t.bottom[l] = (uint16_t)(64 * t.words);
     memset(t.state, 0xff, column * sizeof *t.state);
     memset(t.state + column, 0, column * sizeof *t.state);
@@ -58,16 +57,16 @@ typedef struct outcome {
 
 static outcome run(const t2g_kernels *k, const tables *t)
 {
-    size_t first = t->n / 3, words = 2 * t->words * LANES;
-    outcome o = {integers(t->n * LANES, sizeof *o.distance),
-                 integers(LANES, sizeof *o.least),
+    size_t first = t->n / 3, words = 2 * t->words * t->stride;
+    outcome o = {integers(t->n * t->stride, sizeof *o.distance),
+                 integers(t->stride, sizeof *o.least),
                  integers(words, sizeof *o.state)};
     memcpy(o.state, t->state, words * sizeof *o.state);
     k->edit_distance(o.distance, o.least, t->bottom, t->text, first, t->match,
                      t->words, o.state, t->lanes, t->top);
     const uint16_t *bottom =
-        first ? o.distance + (first - 1) * LANES : t->bottom;
-    k->edit_distance(o.distance + first * LANES, o.least, bottom,
+        first ? o.distance + (first - 1) * t->stride : t->bottom;
+    k->edit_distance(o.distance + first * t->stride, o.least, bottom,
                      t->text + first, t->n - first, t->match, t->words,
                      o.state, t->lanes, t->top);
     return o;
@@ -77,9 +76,9 @@ static void compare(const tables *t, const outcome *got, const outcome *want)
 {
     for (size_t l = 0; l < t->lanes; l++) {
         check_same_value("least", got->least[l], want->least[l]);
-        for (size_t j = l; j < t->n * LANES; j += LANES)
+        for (size_t j = l; j < t->n * t->stride; j += t->stride)
             check_same_value("distance", got->distance[j], want->distance[j]);
-        for (size_t w = l; w < 2 * t->words * LANES; w += LANES)
+        for (size_t w = l; w < 2 * t->words * t->stride; w += t->stride)
             check_same_value("state", got->state[w] == want->state[w], 1);
     }
 }
@@ -87,8 +86,10 @@ static void compare(const tables *t, const outcome *got, const outcome *want)
 static void bench(const t2g_kernels *k)
 {
     enum { N = 500, WORDS = 4, SYMBOLS = 32 };
-    static uint64_t match[SYMBOLS * WORDS * LANES], state[2 * WORDS * LANES];
-    static uint16_t text[N], distance[N * LANES], least[LANES], bottom[LANES];
+    static uint64_t match[SYMBOLS * WORDS * T2G_EDIT_LANES];
+    static uint64_t state[2 * WORDS * T2G_EDIT_LANES];
+    static uint16_t text[N], distance[N * T2G_EDIT_LANES];
+    static uint16_t least[T2G_EDIT_LANES], bottom[T2G_EDIT_LANES];
     for (size_t i = 0; i < N; i++)
         text[i] = (uint16_t)check_below(SYMBOLS);
     CHECK_BENCH("[500] 1 of 64", "cell", 64 * N, edit_distance, distance, least,

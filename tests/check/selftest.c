@@ -84,23 +84,31 @@ void selftest_written_gap(void **state)
     assert_false(check_notices(check_matmul_tn, &check_ref));
 }
 
-/* Each word of a column by itself: nothing is carried from one to the next. */
+/* Word by word: no word tells the next one what happened in its last row. */
 static void edit_distance_by_words(uint16_t *distance, uint16_t *least,
                                    const uint16_t *bottom, const uint16_t *text,
                                    size_t n, const uint64_t *match,
                                    size_t words, uint64_t *state, size_t lanes,
                                    int top)
 {
-    if (words == 1)
-        check_ref.edit_distance(distance, least, bottom, text, n, match, 1,
-                                state, lanes, top);
-    for (size_t w = 0; words > 1 && w < words; w++) {
-        size_t at = w * T2G_EDIT_LANES, half = words * T2G_EDIT_LANES;
-        uint64_t one[2 * T2G_EDIT_LANES];
-        memcpy(one, state + at, sizeof one / 2);
-        memcpy(one + T2G_EDIT_LANES, state + half + at, sizeof one / 2);
-        check_ref.edit_distance(distance, least, bottom, text, n, match + at, 1,
-                                one, lanes, top);
+    static const uint16_t symbol = 0;
+    size_t stride = t2g_edit_stride(lanes), half = words * stride;
+    for (size_t l = 0; l < lanes; l++) {
+        uint16_t d = bottom[l], same;
+        least[l] = UINT16_MAX;
+        for (size_t j = 0; j < n; j++) {
+            uint16_t before = d;
+            for (size_t w = l; w < half; w += stride) {
+                uint64_t word[2] = {state[w], state[half + w]};
+                check_ref.edit_distance(&d, &same, &before, &symbol, 1,
+                                        match + text[j] * half + w, 1, word, 1,
+                                        w < stride ? top : 0);
+                state[w] = word[0];
+                state[half + w] = word[1];
+            }
+            distance[j * stride + l] = d;
+            least[l] = d < least[l] ? d : least[l];
+        }
     }
 }
 
