@@ -37,8 +37,8 @@ void t2g_patterns_free(t2g_patterns *p);
 /* The text as rows of symbols, which the functions below take. */
 void t2g_patterns_rows(const t2g_patterns *p, uint16_t *row, t2g_part text);
 
-/* distance [n][stride]. [j][lane]: the least number of insertions, deletions and
- * substitutions that turn the lane's pattern into a substring of the text
+/* distance [n][stride]: at [j][lane] the least number of insertions, deletions
+ * and substitutions that turn the lane's pattern into a substring of the text
  * ending after character j. least[lane]: the least of them. */
 void t2g_patterns_distances(const t2g_patterns *p, const t2g_kernels *k,
                             const uint16_t *row, size_t n, uint16_t *distance,

@@ -30,8 +30,8 @@ static tables random_tables(void)
 {
     tables t = {.words = check_coin() ? 1 : check_between(1, 5),
                 .symbols = check_between(1, 30),
-                .lanes = check_between(1, T2G_EDIT_LANES), .n = check_below(150),
-                .top = check_coin()};
+                .lanes = check_between(1, T2G_EDIT_LANES),
+                .n = check_below(150), .top = check_coin()};
     t.stride = t2g_edit_stride(t.lanes);
     size_t column = t.words * t.stride;
     t.match = integers(t.symbols * column, sizeof *t.match);
