@@ -27,5 +27,6 @@ void KERNEL(kernels_init)(t2g_kernels *k)
         .exp = KERNEL(exp),
         .sum_squares = KERNEL(sum_squares),
         .adamw = KERNEL(adamw),
+        .edit_distance = KERNEL(edit_distance),
     };
 }

@@ -41,6 +41,7 @@ t2g_softmax_bwd_fn KERNEL(softmax_bwd);
 t2g_exp_fn KERNEL(exp);
 t2g_sum_squares_fn KERNEL(sum_squares);
 t2g_adamw_fn KERNEL(adamw);
+t2g_edit_distance_fn KERNEL(edit_distance);
 
 /* a - b, or 0 */
 INLINE size_t excess(size_t a, size_t b)

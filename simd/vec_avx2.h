@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <sleef.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fold_x86.h"
 
@@ -94,6 +95,58 @@ static inline float vec_sum(vec v)
 static inline float vec_maximum(vec v)
 {
     return fold_max8(v);
+}
+
+/* --- integers, for edit distances ----------------------------------------- */
+
+typedef unsigned long long vec64 __attribute__((vector_size(32)));
+enum { VEC64 = 4 };
+typedef __m128i row16; /* 8 of 16 bits */
+
+static inline vec64 vec64_load(const uint64_t *p)
+{
+    return (vec64)_mm256_loadu_si256((const __m256i *)p);
+}
+
+static inline void vec64_store(uint64_t *p, vec64 v)
+{
+    _mm256_storeu_si256((__m256i *)p, (__m256i)v);
+}
+
+/* (a ^ b) | c */
+static inline vec64 vec64_xor_or(vec64 a, vec64 b, vec64 c)
+{
+    return (a ^ b) | c;
+}
+
+/* a | ~(b | c) */
+static inline vec64 vec64_or_nor(vec64 a, vec64 b, vec64 c)
+{
+    return a | ~(b | c);
+}
+
+/* The low 16 bits of 8 lanes, which are below 65536. */
+static inline row16 row16_of(const vec64 v[2])
+{
+    __m256i half = _mm256_packus_epi32((__m256i)v[0], (__m256i)v[1]);
+    __m256i pairs = _mm256_packus_epi32(half, half); /* 0 1 4 5, 2 3 6 7 */
+    return _mm_unpacklo_epi32(_mm256_castsi256_si128(pairs),
+                              _mm256_extracti128_si256(pairs, 1));
+}
+
+static inline void row16_store(uint16_t *p, row16 v)
+{
+    _mm_storeu_si128((__m128i *)p, v);
+}
+
+static inline row16 row16_min(row16 a, row16 b)
+{
+    return _mm_min_epu16(a, b);
+}
+
+static inline row16 row16_most(void)
+{
+    return _mm_set1_epi16(-1);
 }
 
 #endif

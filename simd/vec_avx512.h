@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <sleef.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fold_x86.h"
 
@@ -98,6 +99,57 @@ static inline float vec_maximum(vec v)
 {
     return fold_max8(_mm256_max_ps(_mm512_castps512_ps256(v),
                                    vec_upper_half(v)));
+}
+
+/* --- integers, for edit distances ----------------------------------------- */
+
+typedef unsigned long long vec64 __attribute__((vector_size(64)));
+enum { VEC64 = 8 };
+typedef __m128i row16; /* 8 of 16 bits */
+
+static inline vec64 vec64_load(const uint64_t *p)
+{
+    return (vec64)_mm512_loadu_si512(p);
+}
+
+static inline void vec64_store(uint64_t *p, vec64 v)
+{
+    _mm512_storeu_si512(p, (__m512i)v);
+}
+
+/* (a ^ b) | c */
+static inline vec64 vec64_xor_or(vec64 a, vec64 b, vec64 c)
+{
+    return (vec64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c,
+                                            0xbe);
+}
+
+/* a | ~(b | c) */
+static inline vec64 vec64_or_nor(vec64 a, vec64 b, vec64 c)
+{
+    return (vec64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c,
+                                            0xf1);
+}
+
+/* The low 16 bits of 8 lanes. */
+static inline row16 row16_of(const vec64 v[1])
+{
+    return _mm512_cvtepi64_epi16((__m512i)v[0]);
+}
+
+static inline void row16_store(uint16_t *p, row16 v)
+{
+    _mm_storeu_si128((__m128i *)p, v);
+}
+
+static inline row16 row16_min(row16 a, row16 b)
+{
+    return _mm_min_epu16(a, b);
+}
+
+static inline row16 row16_most(void)
+{
+    return _mm_set1_epi16(-1);
 }
 
 #endif

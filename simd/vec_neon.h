@@ -7,6 +7,7 @@
 #include <arm_neon.h>
 #include <sleef.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ISA neon
 
@@ -106,6 +107,59 @@ static inline float vec_sum(vec v)
 static inline float vec_maximum(vec v)
 {
     return vmaxnmvq_f32(v);
+}
+
+/* --- integers, for edit distances ----------------------------------------- */
+
+typedef unsigned long long vec64 __attribute__((vector_size(16)));
+enum { VEC64 = 2 };
+typedef uint16x8_t row16; /* 8 of 16 bits */
+
+static inline vec64 vec64_load(const uint64_t *p)
+{
+    return (vec64)vld1q_u64(p);
+}
+
+static inline void vec64_store(uint64_t *p, vec64 v)
+{
+    vst1q_u64(p, (uint64x2_t)v);
+}
+
+/* (a ^ b) | c */
+static inline vec64 vec64_xor_or(vec64 a, vec64 b, vec64 c)
+{
+    return (a ^ b) | c;
+}
+
+/* a | ~(b | c) */
+static inline vec64 vec64_or_nor(vec64 a, vec64 b, vec64 c)
+{
+    return a | ~(b | c);
+}
+
+/* The low 16 bits of 8 lanes. */
+static inline row16 row16_of(const vec64 v[4])
+{
+    uint32x4_t low = vcombine_u32(vmovn_u64((uint64x2_t)v[0]),
+                                  vmovn_u64((uint64x2_t)v[1]));
+    uint32x4_t high = vcombine_u32(vmovn_u64((uint64x2_t)v[2]),
+                                   vmovn_u64((uint64x2_t)v[3]));
+    return vcombine_u16(vmovn_u32(low), vmovn_u32(high));
+}
+
+static inline void row16_store(uint16_t *p, row16 v)
+{
+    vst1q_u16(p, v);
+}
+
+static inline row16 row16_min(row16 a, row16 b)
+{
+    return vminq_u16(a, b);
+}
+
+static inline row16 row16_most(void)
+{
+    return vdupq_n_u16(UINT16_MAX);
 }
 
 #endif

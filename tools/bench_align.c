@@ -20,6 +20,7 @@ typedef struct samples {
     size_t count;
     t2g_stream stream;
     uint64_t drawn;
+    t2g_align_options options;
 } samples;
 
 static size_t draw(samples *x, size_t n)
@@ -121,7 +122,7 @@ static t2g_status align_all(void *context)
         const sample *s = &x->item[i];
         t2g_alignment a;
         T2G_TRY(t2g_align(&a, s->text.data, s->text.size, &s->critique,
-                          s->offset, s->tokens, NULL));
+                          s->offset, s->tokens, &x->options));
         t2g_alignment_free(&a);
     }
     return T2G_OK;
@@ -141,7 +142,8 @@ static t2g_status bench_shape_of(bench *b, const t2g_kernels *k,
     t2g_status s = x ? T2G_OK : T2G_ERR_MEMORY;
     if (x)
         *x = (samples){.count = p->responses,
-                       .stream = {42, 0, 0, T2G_RNG_DATA}};
+                       .stream = {42, 0, 0, T2G_RNG_DATA},
+                       .options = {.kernels = k}};
     for (size_t i = 0; s == T2G_OK && i < p->responses; i++)
         s = make_sample(x, &x->item[i], p->words, p->spans, p->damaged_of_4);
     if (s == T2G_OK)

@@ -309,6 +309,53 @@ static t2g_status bench_memory(bench *b, kernel_call *c)
                          2.0 * sizeof(float) * 256 * 256, false);
 }
 
+/* --- edit distances ------------------------------------------------------ */
+
+enum { CHARACTERS = 500, SYMBOLS = 32, MOST_WORDS = 4 };
+
+/* Quotes sought in a response with errors. */
+typedef struct quotes {
+    const t2g_kernels *k;
+    size_t words, lanes;
+    uint64_t match[SYMBOLS * MOST_WORDS * T2G_EDIT_LANES];
+    uint64_t state[2 * MOST_WORDS * T2G_EDIT_LANES];
+    uint16_t text[CHARACTERS], distance[CHARACTERS * T2G_EDIT_LANES];
+    uint16_t least[T2G_EDIT_LANES], bottom[T2G_EDIT_LANES];
+} quotes;
+
+static t2g_status edit_distance(void *context)
+{
+    quotes *q = context;
+    q->k->edit_distance(q->distance, q->least, q->bottom, q->text, CHARACTERS,
+                        q->match, q->words, q->state, q->lanes, 0);
+    return T2G_OK;
+}
+
+/* Elements are cells of the tables. */
+static t2g_status bench_edit_distance(bench *b, const t2g_kernels *k)
+{
+    static const struct {
+        size_t lanes, words;
+    } sizes[] = {{1, 1}, {4, 1}, {8, 1}, {8, MOST_WORDS}};
+    quotes *q = t2g_calloc(1, sizeof *q);
+    t2g_status s = q ? T2G_OK : T2G_ERR_MEMORY;
+    for (size_t i = 0; s == T2G_OK && i < sizeof sizes / sizeof *sizes; i++) {
+        char shape[64];
+        size_t rows = 64 * sizes[i].words;
+        q->k = k;
+        q->lanes = sizes[i].lanes;
+        q->words = sizes[i].words;
+        snprintf(shape, sizeof shape, "%zu of %zu in %d", q->lanes, rows,
+                 CHARACTERS);
+        s = measure_elements(b, (bench_entry){
+            .group = "kernels", .name = "edit_distance", .shape = shape,
+            .isa = k->isa, .threads = 1, .run = edit_distance, .context = q},
+            (double)(q->lanes * rows * CHARACTERS));
+    }
+    t2g_free(q);
+    return s;
+}
+
 t2g_status bench_kernels(bench *b, const t2g_kernels *k)
 {
     kernel_call c = {.k = k};
@@ -321,7 +368,7 @@ t2g_status bench_kernels(bench *b, const t2g_kernels *k)
     if (s == T2G_OK)
         s = bench_memory(b, &c);
     free_buffers(&c);
-    return s;
+    return s == T2G_OK ? bench_edit_distance(b, k) : s;
 }
 
 /* Forward product, weight gradient, and the vocabulary's product for one token,

@@ -128,6 +128,7 @@ typedef struct t2g_align_options {
     bool scale_by_similarity;  /* times 1 - distance/length */
     const t2g_severity *severity;
     size_t severities;
+    const struct t2g_kernels *kernels; /* t2g/kernels.h; default the CPU's */
 } t2g_align_options;
 
 /** A token that a span holds in part, bytes of its core. */

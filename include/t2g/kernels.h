@@ -152,6 +152,34 @@ typedef struct t2g_adamw {
 typedef void t2g_adamw_fn(float *p, float *m, float *v, const float *g,
                           size_t n, const t2g_adamw *s);
 
+/** Patterns sought at once: tables of edit distances side by side. */
+enum { T2G_EDIT_LANES = 8 };
+
+/** Lanes that arrays have: one pattern stands alone, several have all 8. */
+static inline size_t t2g_edit_stride(size_t lanes)
+{
+    return lanes == 1 ? 1 : T2G_EDIT_LANES;
+}
+
+/** Further columns of `lanes` tables of edit distances [Myers99] [Hyyro03]: the
+ * same text, one pattern a lane, 64*words rows of each; L = the stride of
+ * `lanes`. Row r of lane l holds symbol s if bit r%64 of match[s][r/64][l] is
+ * set, match [][words][L].
+ *   D[r][j] = min(D[r-1][j-1] + (row r does not hold text[j]),
+ *                 D[r-1][j] + 1, D[r][j-1] + 1),  D[-1][j] = D[-1][j-1] + top
+ * top is 0 (a match may begin anywhere) or 1 (it begins with the text). state
+ * in out [2][words][L]: where D[r] - D[r-1] is +1, where it is -1, in the
+ * column before, then in the last one. distance [n][L] out: D of the last row,
+ * which was `bottom` [L] before. least [L] out: the least of each lane's
+ * distances, 65535 if n is 0. What belongs to no lane may be written with
+ * anything. Every distance is below 65536. Integers alone: there is no
+ * order. */
+typedef void t2g_edit_distance_fn(uint16_t *distance, uint16_t *least,
+                                  const uint16_t *bottom, const uint16_t *text,
+                                  size_t n, const uint64_t *match,
+                                  size_t words, uint64_t *state, size_t lanes,
+                                  int top);
+
 typedef struct t2g_kernels {
     const char *isa; /* "scalar", "avx2", "avx512", "neon" */
     t2g_pack_fn *pack;
@@ -172,6 +200,7 @@ typedef struct t2g_kernels {
     t2g_exp_fn *exp;
     t2g_sum_squares_fn *sum_squares;
     t2g_adamw_fn *adamw;
+    t2g_edit_distance_fn *edit_distance;
 } t2g_kernels;
 
 /** Fills the table with the scalar reference. */

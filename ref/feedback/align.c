@@ -390,6 +390,8 @@ static t2g_status find_all(aligner *a)
         s = seek(a, &h, k);
         e[k] = (entry){&a->quest[k], k};
     }
+    if (s == T2G_OK)
+        s = t2g_find_waiting(&h, a->options->kernels);
     if (s == T2G_OK && any_given(e, count))
         s = settle_given(a, e);
     if (s == T2G_OK && count)
@@ -460,7 +462,7 @@ static t2g_status reward(aligner *a, const size_t *offset)
     T2G_TRY(check_unmatched(a));
     o->status = status_of(o, a);
     t2g_silence_tokens(o, a->text, a->n, offset, a->options->punctuation_zero);
-    T2G_TRY(t2g_cover_tokens(o, a->text, offset));
+    t2g_cover_tokens(o, a->text, offset);
     bool used = strcmp(o->status, "unparsed") != 0 &&
                 strcmp(o->status, "dropped") != 0;
     return used ? t2g_combine_tokens(o, a->options) : T2G_OK;

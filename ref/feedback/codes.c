@@ -12,18 +12,34 @@ void t2g_codes_free(t2g_codes *c)
     *c = (t2g_codes){0};
 }
 
+static t2g_status reserve(t2g_codes *c, size_t n)
+{
+    if (c->n + n <= c->capacity && c->code)
+        return T2G_OK;
+    size_t capacity = 2 * c->capacity + n + 16;
+    uint32_t *more = t2g_regrow(c->code, c->n, capacity, sizeof *more);
+    if (!more)
+        return T2G_ERR_MEMORY;
+    c->code = more;
+    c->capacity = capacity;
+    return T2G_OK;
+}
+
 t2g_status t2g_codes_append(t2g_codes *c, const uint32_t *code, size_t n)
 {
-    if (c->n + n > c->capacity || !c->code) {
-        size_t capacity = 2 * c->capacity + n + 16;
-        uint32_t *more = t2g_regrow(c->code, c->n, capacity, sizeof *more);
-        if (!more)
-            return T2G_ERR_MEMORY;
-        c->code = more;
-        c->capacity = capacity;
-    }
+    T2G_TRY(reserve(c, n));
     if (n)
         memcpy(c->code + c->n, code, n * sizeof *code);
+    c->n += n;
+    return T2G_OK;
+}
+
+t2g_status t2g_codes_widen(t2g_codes *c, const char *bytes, size_t n)
+{
+    T2G_TRY(reserve(c, n));
+    uint32_t *code = c->code + c->n;
+    for (size_t i = 0; i < n; i++)
+        code[i] = (unsigned char)bytes[i];
     c->n += n;
     return T2G_OK;
 }

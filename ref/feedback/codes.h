@@ -16,6 +16,9 @@ typedef struct t2g_codes {
 void t2g_codes_free(t2g_codes *c);
 T2G_CHECK t2g_status t2g_codes_append(t2g_codes *c, const uint32_t *code,
                                       size_t n);
+/* Appends bytes as they are. */
+T2G_CHECK t2g_status t2g_codes_widen(t2g_codes *c, const char *bytes,
+                                     size_t n);
 T2G_CHECK t2g_status t2g_codes_add(t2g_codes *c, uint32_t code);
 /* Appends decoded bytes; each maximal part that is not UTF-8 is U+FFFD. */
 T2G_CHECK t2g_status t2g_codes_decode(t2g_codes *c, const char *bytes,

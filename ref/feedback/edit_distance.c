@@ -1,15 +1,15 @@
-/* A column of the table of distances is kept as differences between neighbours,
- * which are -1, 0 or 1: two bit vectors, `more` and `less`, 64 rows a word. One
- * character of the text takes about 15 operations a word. Read block_step
- * beside figure 3 of [Hyyro03], "A bit-vector algorithm for computing
- * Levenshtein and Damerau edit distances". */
+/* Every pattern ends at the last row of the table; the rows above a shorter one
+ * stay at the distance of the row above the first: they match anything when a
+ * match may begin anywhere, and nothing when it begins with the text. */
 #include "edit_distance.h"
 
 #include <string.h>
 
-/* --- the pattern's symbols ------------------------------------------------ */
+enum { LANES = T2G_EDIT_LANES };
 
-static size_t slot_of(const t2g_pattern *p, uint32_t code)
+/* --- the patterns' symbols ------------------------------------------------ */
+
+static size_t slot_of(const t2g_patterns *p, uint32_t code)
 {
     size_t i = (code * 2654435761u) & (p->slots - 1);
     while (p->slot_row[i] && p->slot_code[i] != code)
@@ -17,12 +17,12 @@ static size_t slot_of(const t2g_pattern *p, uint32_t code)
     return i;
 }
 
-static size_t row_of(const t2g_pattern *p, uint32_t code)
+static uint16_t row_of(const t2g_patterns *p, uint32_t code)
 {
     return code < 128 ? p->ascii[code] : p->slot_row[slot_of(p, code)];
 }
 
-static void add_symbol(t2g_pattern *p, uint32_t code)
+static void add_symbol(t2g_patterns *p, uint32_t code)
 {
     uint16_t *row = &p->ascii[code & 127];
     if (code >= 128) {
@@ -34,114 +34,175 @@ static void add_symbol(t2g_pattern *p, uint32_t code)
         *row = (uint16_t)p->symbols++;
 }
 
-static void set_bit(uint64_t *row, size_t i)
+static size_t count_wide(t2g_part pattern)
 {
-    row[i / 64] |= UINT64_C(1) << i % 64;
+    size_t count = 0;
+    for (size_t i = 0; i < pattern.n; i++)
+        count += pattern.code[i] >= 128;
+    return count;
 }
 
-t2g_status t2g_pattern_make(t2g_pattern *p, const uint32_t *pattern, size_t m)
+static t2g_status make_symbols(t2g_patterns *p)
 {
-    *p = (t2g_pattern){.length = m, .words = (m + 63) / 64, .symbols = 1,
-                       .slots = 2};
-    if (m == 0 || m > T2G_PATTERN_MOST)
-        return t2g_fail(T2G_ERR_UNSUPPORTED, "a pattern of %zu characters, "
-                        "expected 1 to %d", m, T2G_PATTERN_MOST);
-    while (p->slots < 2 * m)
+    size_t wide = 0;
+    for (size_t l = 0; l < p->lanes; l++)
+        wide += count_wide(p->pattern[l]);
+    for (p->slots = 2; p->slots < 2 * wide;)
         p->slots *= 2;
     p->slot_code = t2g_calloc(p->slots, sizeof *p->slot_code);
     p->slot_row = t2g_calloc(p->slots, sizeof *p->slot_row);
-    p->state = t2g_calloc(2 * p->words, sizeof *p->state);
-    if (p->slot_code && p->slot_row)
-        for (size_t i = 0; i < m; i++)
-            add_symbol(p, pattern[i]);
-    p->match = t2g_calloc(p->symbols * p->words, sizeof *p->match);
-    p->reversed = t2g_calloc(p->symbols * p->words, sizeof *p->reversed);
-    if (!p->slot_code || !p->slot_row || !p->state || !p->match ||
-        !p->reversed) {
-        t2g_pattern_free(p);
+    if (!p->slot_code || !p->slot_row)
         return T2G_ERR_MEMORY;
-    }
-    for (size_t i = 0; i < m; i++) {
-        size_t row = row_of(p, pattern[i]) * p->words;
-        set_bit(p->match + row, i);
-        set_bit(p->reversed + row, m - 1 - i);
-    }
+    p->symbols = 1;
+    for (size_t l = 0; l < p->lanes; l++)
+        for (size_t i = 0; i < p->pattern[l].n; i++)
+            add_symbol(p, p->pattern[l].code[i]);
     return T2G_OK;
 }
 
-void t2g_pattern_free(t2g_pattern *p)
+/* --- rows of bits --------------------------------------------------------- */
+
+static size_t words_of(t2g_part pattern)
+{
+    return (pattern.n + 63) / 64;
+}
+
+/* Bit i of a column of words that are `stride` apart. */
+static void set_bit(uint64_t *column, size_t stride, size_t i)
+{
+    column[i / 64 * stride] |= UINT64_C(1) << i % 64;
+}
+
+/* Bits [0, n) likewise. */
+static void set_bits(uint64_t *column, size_t stride, size_t n)
+{
+    for (size_t w = 0; w < n / 64; w++)
+        column[w * stride] = UINT64_MAX;
+    if (n % 64)
+        column[n / 64 * stride] |= (UINT64_C(1) << n % 64) - 1;
+}
+
+static void fill_match(t2g_patterns *p, size_t lane)
+{
+    t2g_part pattern = p->pattern[lane];
+    size_t column = p->words * p->stride, above = 64 * p->words - pattern.n;
+    for (size_t s = 0; s < p->symbols; s++)
+        set_bits(p->match + s * column + lane, p->stride, above);
+    for (size_t i = 0; i < pattern.n; i++)
+        set_bit(p->match + row_of(p, pattern.code[i]) * column + lane,
+                p->stride, above + i);
+}
+
+static void reverse(t2g_patterns *p, size_t lane)
+{
+    t2g_part pattern = p->pattern[lane];
+    size_t words = words_of(pattern), last = 64 * words - 1;
+    memset(p->reversed, 0, p->symbols * words * sizeof *p->reversed);
+    for (size_t i = 0; i < pattern.n; i++)
+        set_bit(p->reversed + row_of(p, pattern.code[i]) * words, 1, last - i);
+    p->reversed_lane = lane;
+}
+
+/* Down the pattern's rows, distances rise by 1 a row before the text begins. */
+static void first_column(uint64_t *more, size_t words, size_t stride,
+                         t2g_part pattern)
+{
+    set_bits(more, stride, 64 * words - pattern.n);
+    for (size_t w = 0; w < words; w++)
+        more[w * stride] = ~more[w * stride];
+}
+
+static t2g_status make_bits(t2g_patterns *p, size_t longest)
+{
+    size_t column = p->words * p->stride, table = p->symbols * column;
+    uint64_t *bits = t2g_calloc(table + p->symbols * p->words + 2 * column,
+                                sizeof *bits);
+    p->window = t2g_calloc(4 * longest, sizeof *p->window);
+    p->match = bits;
+    if (!bits || !p->window)
+        return T2G_ERR_MEMORY;
+    p->state = bits + table;
+    p->reversed = p->state + 2 * column;
+    p->ends = p->window + 2 * longest;
+    for (size_t l = 0; l < p->lanes; l++)
+        fill_match(p, l);
+    return T2G_OK;
+}
+
+t2g_status t2g_patterns_make(t2g_patterns *p, const t2g_part *pattern,
+                             size_t lanes)
+{
+    size_t most = lanes == 1 ? T2G_PATTERN_MOST : T2G_PATTERN_SHARED;
+    size_t longest = 0, shortest = most;
+    *p = (t2g_patterns){.lanes = lanes, .stride = t2g_edit_stride(lanes),
+                        .reversed_lane = SIZE_MAX};
+    for (size_t l = 0; l < lanes && l < LANES; l++) {
+        p->pattern[l] = pattern[l];
+        longest = pattern[l].n > longest ? pattern[l].n : longest;
+        shortest = pattern[l].n < shortest ? pattern[l].n : shortest;
+    }
+    if (lanes == 0 || lanes > LANES || shortest == 0 || longest > most)
+        return t2g_fail(T2G_ERR_UNSUPPORTED, "%zu patterns of %zu to %zu "
+                        "characters, expected 1 to %d of 1 to %zu", lanes,
+                        shortest, longest, LANES, most);
+    p->words = (longest + 63) / 64;
+    t2g_status s = make_symbols(p);
+    if (s == T2G_OK)
+        s = make_bits(p, longest);
+    if (s != T2G_OK)
+        t2g_patterns_free(p);
+    return s;
+}
+
+void t2g_patterns_free(t2g_patterns *p)
 {
     t2g_free(p->slot_code);
     t2g_free(p->slot_row);
     t2g_free(p->match);
-    t2g_free(p->reversed);
-    t2g_free(p->state);
-    *p = (t2g_pattern){0};
+    t2g_free(p->window);
+    *p = (t2g_patterns){0};
 }
 
-/* --- columns -------------------------------------------------------------- */
+/* --- distances ------------------------------------------------------------ */
 
-/* Next column of 64 rows. `in` is the difference to the right above the first
- * row; returned is the one at the row of bit `bottom`. */
-static inline int block_step(uint64_t *more, uint64_t *less, uint64_t match,
-                             int in, unsigned bottom)
+void t2g_patterns_rows(const t2g_patterns *p, uint16_t *row, t2g_part text)
 {
-    uint64_t vertical = match | *less;
-    match |= in < 0;
-    uint64_t same = (((match & *more) + *more) ^ *more) | match;
-    uint64_t up = *less | ~(same | *more), down = *more & same;
-    int out = (int)(up >> bottom & 1) - (int)(down >> bottom & 1);
-    up = up << 1 | (in > 0);
-    down = down << 1 | (in < 0);
-    *more = down | ~(vertical | up);
-    *less = up & vertical;
-    return out;
+    for (size_t i = 0; i < text.n; i++)
+        row[i] = row_of(p, text.code[i]);
 }
 
-/* The difference to the right in the last row after one more character. `top`
- * is that in the row above the first: 0 when a match may begin anywhere, 1 when
- * it begins at the first character. */
-static int column_step(const t2g_pattern *p, const uint64_t *match, int top)
+void t2g_patterns_distances(const t2g_patterns *p, const t2g_kernels *k,
+                            const uint16_t *row, size_t n, uint16_t *distance,
+                            uint16_t least[T2G_EDIT_LANES])
 {
-    uint64_t *more = p->state, *less = p->state + p->words;
-    size_t last = p->words - 1;
-    for (size_t w = 0; w < last; w++)
-        top = block_step(&more[w], &less[w], match[w], top, 63);
-    return block_step(&more[last], &less[last], match[last], top,
-                      (unsigned)((p->length - 1) % 64));
-}
-
-static void first_column(const t2g_pattern *p)
-{
-    memset(p->state, 0xff, p->words * sizeof *p->state);
-    memset(p->state + p->words, 0, p->words * sizeof *p->state);
-}
-
-void t2g_pattern_distances(const t2g_pattern *p, const uint32_t *text,
-                           size_t n, uint32_t *distance)
-{
-    uint32_t d = (uint32_t)p->length;
-    first_column(p);
-    for (size_t j = 0; j < n; j++) {
-        const uint64_t *match = p->match + row_of(p, text[j]) * p->words;
-        d += (uint32_t)column_step(p, match, 0);
-        distance[j] = d;
+    uint16_t bottom[LANES] = {0};
+    memset(p->state, 0, 2 * p->words * p->stride * sizeof *p->state);
+    for (size_t l = 0; l < p->lanes; l++) {
+        first_column(p->state + l, p->words, p->stride, p->pattern[l]);
+        bottom[l] = (uint16_t)p->pattern[l].n;
     }
+    k->edit_distance(distance, least, bottom, row, n, p->match, p->words,
+                     p->state, p->lanes, 0);
 }
 
 /* The same backwards from the end. Nothing longer than pattern and distance
  * together can be meant. */
-size_t t2g_pattern_start(const t2g_pattern *p, const uint32_t *text,
-                         size_t end, uint32_t distance)
+size_t t2g_patterns_start(t2g_patterns *p, const t2g_kernels *k, size_t lane,
+                          const uint16_t *row, size_t end, uint16_t distance)
 {
-    uint32_t d = (uint32_t)p->length;
-    size_t start = end, most = p->length + distance;
-    first_column(p);
-    for (size_t k = 1; k <= most && k <= end; k++) {
-        size_t row = row_of(p, text[end - k]);
-        d += (uint32_t)column_step(p, p->reversed + row * p->words, 1);
-        if (d == distance)
-            start = end - k;
-    }
-    return start;
+    t2g_part pattern = p->pattern[lane];
+    size_t words = words_of(pattern), most = pattern.n + distance;
+    uint16_t bottom = (uint16_t)pattern.n, least;
+    size_t n = most < end ? most : end;
+    if (p->reversed_lane != lane)
+        reverse(p, lane);
+    for (size_t i = 0; i < n; i++)
+        p->window[i] = row[end - 1 - i];
+    memset(p->state, 0, 2 * words * sizeof *p->state);
+    first_column(p->state, words, 1, pattern);
+    k->edit_distance(p->ends, &least, &bottom, p->window, n, p->reversed, words,
+                     p->state, 1, 1);
+    while (n > 0 && p->ends[n - 1] != distance)
+        n--;
+    return end - n;
 }

@@ -169,98 +169,117 @@ static void sort_last(t2g_folded *f)
     }
 }
 
-/* A run of white space is written before the character that follows it. */
-typedef struct gap {
-    size_t begin, end; /* end 0: none */
-} gap;
+/* A run of white space is one blank; there is none at the start. */
+static void put_blank(t2g_folded *f, size_t begin, size_t end)
+{
+    if (f->size && f->code[f->size - 1] == ' ')
+        f->end[f->size - 1] = end;
+    else if (f->size)
+        put(f, ' ', begin, end);
+}
 
-static void put_code(t2g_folded *f, gap *g, uint32_t code, size_t begin,
-                     size_t end)
+static void put_code(t2g_folded *f, uint32_t code, size_t begin, size_t end)
 {
     if (unicode_is_space(code)) {
-        if (g->end == 0)
-            g->begin = begin;
-        g->end = end;
+        put_blank(f, begin, end);
         return;
     }
-    if (g->end && f->size)
-        put(f, ' ', g->begin, g->end);
-    g->end = 0;
     put(f, code, begin, end);
     sort_last(f);
 }
 
-static void put_hangul(t2g_folded *f, gap *g, uint32_t s, size_t begin,
-                       size_t end)
+static void put_hangul(t2g_folded *f, uint32_t s, size_t begin, size_t end)
 {
-    put_code(f, g, 0x1100 + s / 588, begin, end);
-    put_code(f, g, 0x1161 + s % 588 / 28, begin, end);
+    put_code(f, 0x1100 + s / 588, begin, end);
+    put_code(f, 0x1161 + s % 588 / 28, begin, end);
     if (s % 28)
-        put_code(f, g, 0x11a7 + s % 28, begin, end);
+        put_code(f, 0x11a7 + s % 28, begin, end);
 }
 
-static t2g_status put_folded(t2g_folded *f, gap *g, uint32_t code,
-                             size_t begin, size_t end)
+/* Leaves room for one code a byte of the n bytes that are still to come. */
+static t2g_status put_folded(t2g_folded *f, uint32_t code, size_t begin,
+                             size_t end, size_t n)
 {
     const t2g_folding_entry *e = find_folding(code);
-    T2G_TRY(reserve(f, f->size + (e ? e->count : 3) + 1));
+    T2G_TRY(reserve(f, f->size + (e ? e->count : 3) + n));
     if (code >= 0xac00 && code < 0xd7a4)
-        put_hangul(f, g, code - 0xac00, begin, end);
+        put_hangul(f, code - 0xac00, begin, end);
     else if (!e)
-        put_code(f, g, code, begin, end);
+        put_code(f, code, begin, end);
     for (size_t k = 0; e && k < e->count; k++)
-        put_code(f, g, t2g_folding_pool[e->at + k], begin, end);
+        put_code(f, t2g_folding_pool[e->at + k], begin, end);
     return T2G_OK;
 }
 
-/* ASCII by itself: the fast path. */
-static void put_ascii(t2g_folded *f, gap *g, unsigned char c, size_t at)
+/* Of ASCII: white space is a blank, ` a quote, capitals are small. */
+static const unsigned char folded_ascii[128] = {
+    0, 1, 2, 3, 4, 5, 6, 7, 8, ' ', ' ', ' ', ' ', ' ', 14, 15, 16, 17, 18, 19,
+    20, 21, 22, 23, 24, 25, 26, 27, ' ', ' ', ' ', ' ', ' ', '!', '"', '#', '$',
+    '%', '&', '\'', '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', '2', '3',
+    '4', '5', '6', '7', '8', '9', ':', ';', '<', '=', '>', '?', '@', 'a', 'b',
+    'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q',
+    'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '[', '\\', ']', '^', '_', '\'',
+    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o',
+    'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '{', '|', '}', '~',
+    127};
+
+/* Folds ASCII from text[i] on, the fast path; returns where it ends. */
+static size_t put_ascii(t2g_folded *f, const char *text, size_t n, size_t i)
 {
-    if (c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x1f)) {
-        if (g->end == 0)
-            g->begin = at;
-        g->end = at + 1;
-        return;
+    const unsigned char *s = (const unsigned char *)text;
+    uint32_t *code = f->code;
+    size_t *begin = f->begin, *end = f->end, size = f->size;
+    uint32_t last = size ? code[size - 1] : ' ';
+    for (; i < n && s[i] < 0x80; i++) {
+        uint32_t c = folded_ascii[s[i]];
+        if (((c ^ ' ') | (last ^ ' ')) == 0) { /* both blank, one branch */
+            if (size)
+                end[size - 1] = i + 1;
+            continue;
+        }
+        code[size] = last = c;
+        begin[size] = i;
+        end[size++] = i + 1;
     }
-    if (g->end && f->size)
-        put(f, ' ', g->begin, g->end);
-    g->end = 0;
-    if (c >= 'A' && c <= 'Z')
-        c += 32;
-    put(f, c == '`' ? '\'' : c, at, at + 1);
+    f->size = size;
+    return i;
 }
 
 t2g_status t2g_fold(t2g_folded *f, const char *text, size_t n)
 {
-    gap g = {0, 0};
-    *f = (t2g_folded){0};
+    f->size = 0;
     t2g_status s = reserve(f, n + 1);
-    for (size_t i = 0, length; s == T2G_OK && i < n; i += length) {
+    for (size_t i = 0; s == T2G_OK && (i = put_ascii(f, text, n, i)) < n;) {
         uint32_t code;
-        length = t2g_character_at(text, n, i, &code);
-        if (code < 0x80) {
-            s = reserve(f, f->size + 2);
-            if (s == T2G_OK)
-                put_ascii(f, &g, (unsigned char)code, i);
-        } else if (!zero_width(code)) {
-            char sign = plain_sign(code);
-            s = put_folded(f, &g, sign ? (uint32_t)(unsigned char)sign : code,
-                           i, i + length);
-        }
+        size_t begin = i;
+        i += t2g_character_at(text, n, i, &code);
+        if (zero_width(code))
+            continue;
+        char sign = plain_sign(code);
+        s = put_folded(f, sign ? (uint32_t)(unsigned char)sign : code, begin,
+                       i, n - i);
     }
     if (s != T2G_OK)
         t2g_folded_free(f);
+    else if (f->size && f->code[f->size - 1] == ' ')
+        f->size--;
     return s;
 }
 
 t2g_status t2g_fold_skeleton(t2g_folded *out, const t2g_folded *f)
 {
-    *out = (t2g_folded){0};
+    out->size = 0;
     t2g_status s = reserve(out, f->size + 1);
-    for (size_t i = 0; s == T2G_OK && i < f->size; i++)
-        if (t2g_is_word(f->code[i]))
-            put(out, f->code[i], f->begin[i], f->end[i]);
+    size_t size = 0;
+    for (size_t i = 0; s == T2G_OK && i < f->size; i++) {
+        out->code[size] = f->code[i];
+        out->begin[size] = f->begin[i];
+        out->end[size] = f->end[i];
+        size += t2g_is_word(f->code[i]);
+    }
     if (s != T2G_OK)
         t2g_folded_free(out);
+    else
+        out->size = size;
     return s;
 }

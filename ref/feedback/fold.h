@@ -18,7 +18,8 @@ typedef struct t2g_folded {
 } t2g_folded;
 
 /* Folds n bytes. Runs of white space become one blank, none at the ends. Bytes
- * that are not UTF-8 count as U+FFFD each. */
+ * that are not UTF-8 count as U+FFFD each. out starts from {0}, or from an
+ * earlier result, whose memory is used again; likewise below. */
 T2G_CHECK t2g_status t2g_fold(t2g_folded *out, const char *text, size_t n);
 /* What of a folded text is letter or digit, with its ranges. */
 T2G_CHECK t2g_status t2g_fold_skeleton(t2g_folded *out, const t2g_folded *f);

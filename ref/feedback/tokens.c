@@ -5,13 +5,20 @@
 
 /* --- tokens of a range ---------------------------------------------------- */
 
+/* ASCII, and not white space */
+static bool is_solid(char c)
+{
+    return (unsigned char)c > ' ' && (unsigned char)c < 0x80;
+}
+
 /* A token's bytes without white space at either end. */
 static t2g_range core_of(const char *text, size_t begin, size_t end)
 {
     size_t length;
-    while (begin < end && (length = t2g_space_at(text, end, begin)))
+    while (begin < end && !is_solid(text[begin]) &&
+           (length = t2g_space_at(text, end, begin)))
         begin += length;
-    while (begin < end) {
+    while (begin < end && !is_solid(text[end - 1])) {
         size_t last = end - 1;
         while (last > begin && ((unsigned char)text[last] & 0xc0) == 0x80)
             last--;
@@ -30,8 +37,8 @@ static size_t overlap(t2g_range a, t2g_range b)
 }
 
 typedef struct coverage {
+    const char *text;
     const size_t *offset;
-    t2g_range *core;
     size_t tokens;
     bool sorted; /* ends never fall: tokens can be searched for */
 } coverage;
@@ -63,10 +70,11 @@ static void cover(t2g_placement *p, const coverage *c)
     size_t best = c->tokens, most = 0;
     p->first_token = p->last_token = 0;
     for (size_t t = first_candidate(c, r.begin); t < c->tokens; t++) {
-        size_t size = c->core[t].end - c->core[t].begin;
-        size_t in = overlap(c->core[t], r);
         if (c->sorted && c->offset[2 * t] >= r.end)
             break;
+        t2g_range core = core_of(c->text, c->offset[2 * t],
+                                 c->offset[2 * t + 1]);
+        size_t size = core.end - core.begin, in = overlap(core, r);
         note_straddle(p, t, in, size);
         if (in > most) {
             most = in;
@@ -93,20 +101,13 @@ static bool is_sorted(const size_t *offset, size_t tokens)
     return true;
 }
 
-t2g_status t2g_cover_tokens(t2g_alignment *a, const char *response,
-                            const size_t *offset)
+void t2g_cover_tokens(t2g_alignment *a, const char *response,
+                      const size_t *offset)
 {
-    coverage c = {offset, t2g_calloc(a->tokens, sizeof *c.core), a->tokens,
-                  is_sorted(offset, a->tokens)};
-    if (!c.core)
-        return T2G_ERR_MEMORY;
-    for (size_t t = 0; t < a->tokens; t++)
-        c.core[t] = core_of(response, offset[2 * t], offset[2 * t + 1]);
+    coverage c = {response, offset, a->tokens, is_sorted(offset, a->tokens)};
     for (size_t i = 0; i < a->count; i++)
         if (a->placement[i].end > a->placement[i].start)
             cover(&a->placement[i], &c);
-    t2g_free(c.core);
-    return T2G_OK;
 }
 
 void t2g_silence_tokens(t2g_alignment *a, const char *response, size_t n,
@@ -281,34 +282,32 @@ static t2g_status reward_tokens(verdict *v)
     return T2G_OK;
 }
 
-/* Counting sort by first token, listing order among equals. */
-static t2g_status sort_placements(verdict *v)
+/* Counting sort by first token, listing order among equals; count [tokens + 2]
+ * is zero. */
+static void sort_placements(verdict *v, size_t *count)
 {
-    size_t *count = t2g_calloc(v->a->tokens + 2, sizeof *count);
-    if (!count)
-        return T2G_ERR_MEMORY;
     for (size_t i = 0; i < v->a->count; i++)
         count[v->a->placement[i].first_token + 1]++;
     for (size_t t = 0; t <= v->a->tokens; t++)
         count[t + 1] += count[t];
     for (size_t i = 0; i < v->a->count; i++)
         v->order[count[v->a->placement[i].first_token]++] = i;
-    t2g_free(count);
-    return T2G_OK;
 }
 
 t2g_status t2g_combine_tokens(t2g_alignment *a, const t2g_align_options *o)
 {
-    verdict v = {.a = a, .o = o,
-                 .order = t2g_calloc(a->count, sizeof *v.order),
-                 .active = t2g_calloc(a->count, sizeof *v.active),
-                 .overruled = t2g_calloc(a->count, sizeof *v.overruled)};
-    t2g_status s = v.order && v.active && v.overruled ? sort_placements(&v)
-                                                      : T2G_ERR_MEMORY;
-    if (s == T2G_OK)
+    size_t n = a->count;
+    size_t *block = t2g_calloc(2 * n + a->tokens + 2, sizeof *block);
+    bool *overruled = t2g_calloc(n, sizeof *overruled);
+    verdict v = {.a = a, .o = o, .order = block,
+                 .active = block ? block + n : NULL,
+                 .overruled = overruled};
+    t2g_status s = block && overruled ? T2G_OK : T2G_ERR_MEMORY;
+    if (s == T2G_OK) {
+        sort_placements(&v, block + 2 * n);
         s = reward_tokens(&v);
-    t2g_free(v.order);
-    t2g_free(v.active);
-    t2g_free(v.overruled);
+    }
+    t2g_free(block);
+    t2g_free(overruled);
     return s;
 }

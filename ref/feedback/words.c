@@ -44,7 +44,7 @@ static uint64_t hash_of(const t2g_folded *f)
 static t2g_status add_word(word_list *l, const char *word, size_t n,
                            t2g_range at)
 {
-    t2g_folded folded, *key = &l->key[l->count];
+    t2g_folded folded = {0}, *key = &l->key[l->count];
     T2G_TRY(t2g_fold(&folded, word, n));
     t2g_status s = t2g_fold_skeleton(key, &folded);
     if (s == T2G_OK && key->size == 0) {

@@ -22,5 +22,6 @@ void t2g_kernels_ref(t2g_kernels *k)
         .exp = t2g_exp_ref,
         .sum_squares = t2g_sum_squares_ref,
         .adamw = t2g_adamw_ref,
+        .edit_distance = t2g_edit_distance_ref,
     };
 }

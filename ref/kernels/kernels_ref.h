@@ -90,5 +90,6 @@ t2g_softmax_bwd_fn t2g_softmax_bwd_ref;
 t2g_exp_fn t2g_exp_ref;
 t2g_sum_squares_fn t2g_sum_squares_ref;
 t2g_adamw_fn t2g_adamw_ref;
+t2g_edit_distance_fn t2g_edit_distance_ref;
 
 #endif

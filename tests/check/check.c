@@ -256,6 +256,7 @@ static int run_against_reference(t2g_kernels *k)
         TEST(check_exp),
         TEST(check_sum_squares),
         TEST(check_adamw),
+        TEST(check_edit_distance),
     };
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
         tests[i].initial_state = k;
@@ -286,6 +287,7 @@ static int run_selftests(void)
         TEST(selftest_other_order),
         TEST(selftest_unwritten_element),
         TEST(selftest_written_gap),
+        TEST(selftest_lost_carry),
     };
     return cmocka_run_group_tests_name("checks notice broken kernels", tests,
                                        NULL, NULL);

@@ -102,6 +102,7 @@ void check_softmax_bwd(void **state);
 void check_exp(void **state);
 void check_sum_squares(void **state);
 void check_adamw(void **state);
+void check_edit_distance(void **state);
 
 /* Against double precision, on ordinary values; see gradients.c. */
 void gradient_matmul(void **state);
@@ -116,5 +117,6 @@ void selftest_dropped_fma(void **state);
 void selftest_other_order(void **state);
 void selftest_unwritten_element(void **state);
 void selftest_written_gap(void **state);
+void selftest_lost_carry(void **state);
 
 #endif

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <math.h>
+#include <string.h>
 
 static void matmul_without_fma(float *c, size_t ldc, const float *a, size_t lda,
                                const float *panels, const float *bias,
@@ -81,4 +82,41 @@ void selftest_written_gap(void **state)
     broken.matmul_tn = matmul_tn_over_gaps;
     assert_true(check_notices(check_matmul_tn, &broken));
     assert_false(check_notices(check_matmul_tn, &check_ref));
+}
+
+/* Word by word: no word tells the next one what happened in its last row. */
+static void edit_distance_by_words(uint16_t *distance, uint16_t *least,
+                                   const uint16_t *bottom, const uint16_t *text,
+                                   size_t n, const uint64_t *match,
+                                   size_t words, uint64_t *state, size_t lanes,
+                                   int top)
+{
+    static const uint16_t symbol = 0;
+    size_t stride = t2g_edit_stride(lanes), half = words * stride;
+    for (size_t l = 0; l < lanes; l++) {
+        uint16_t d = bottom[l], same;
+        least[l] = UINT16_MAX;
+        for (size_t j = 0; j < n; j++) {
+            uint16_t before = d;
+            for (size_t w = l; w < half; w += stride) {
+                uint64_t word[2] = {state[w], state[half + w]};
+                check_ref.edit_distance(&d, &same, &before, &symbol, 1,
+                                        match + text[j] * half + w, 1, word, 1,
+                                        w < stride ? top : 0);
+                state[w] = word[0];
+                state[half + w] = word[1];
+            }
+            distance[j * stride + l] = d;
+            least[l] = d < least[l] ? d : least[l];
+        }
+    }
+}
+
+void selftest_lost_carry(void **state)
+{
+    (void)state;
+    t2g_kernels broken = check_ref;
+    broken.edit_distance = edit_distance_by_words;
+    assert_true(check_notices(check_edit_distance, &broken));
+    assert_false(check_notices(check_edit_distance, &check_ref));
 }

@@ -1,0 +1,3 @@
+#include "../vec_neon.h"
+
+#include "../edit_distance_tmpl.h"
