@@ -11,43 +11,10 @@
 
 #include "../../ref/feedback/edit_distance.h"
 #include "../../ref/feedback/search.h"
+#include "../plain_distance.h"
 #include "t2g/rng.h"
 
 enum { MOST_TEXT = 400, MOST_PATTERN = 300 };
-
-/* A cell: distance, and the smallest start of a substring at it. */
-typedef struct cell {
-    uint32_t distance;
-    size_t start;
-} cell;
-
-static cell better(cell a, cell b)
-{
-    if (a.distance != b.distance)
-        return a.distance < b.distance ? a : b;
-    return a.start < b.start ? a : b;
-}
-
-static cell worse_by(cell c, uint32_t d)
-{
-    c.distance += d;
-    return c;
-}
-
-/* column[i]: the pattern's first i characters against text ending here. */
-static void plain_step(cell *column, const uint32_t *pattern, size_t m,
-                       uint32_t character, size_t j)
-{
-    cell diagonal = column[0];
-    column[0] = (cell){0, j + 1};
-    for (size_t i = 1; i <= m; i++) {
-        cell old = column[i];
-        cell best = worse_by(diagonal, pattern[i - 1] != character);
-        best = better(best, worse_by(old, 1));
-        column[i] = better(best, worse_by(column[i - 1], 1));
-        diagonal = old;
-    }
-}
 
 /* What a group makes of a text. */
 typedef struct found {
@@ -62,8 +29,7 @@ static void compare_lane(const t2g_kernels *k, found *f, size_t lane,
     t2g_part p = f->patterns.pattern[lane];
     cell column[MOST_PATTERN + 1];
     uint32_t least = UINT16_MAX;
-    for (size_t i = 0; i <= p.n; i++)
-        column[i] = (cell){(uint32_t)i, 0};
+    plain_begin(column, p.n);
     for (size_t j = 0; j < n; j++) {
         uint16_t got = f->distance[j * f->patterns.stride + lane];
         plain_step(column, p.code, p.n, text[j], j);
