@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "scarce.h"
 #include "t2g/t2g.h"
 
 static t2g_prompt_template from(const char *text)
@@ -374,26 +375,6 @@ static void damage_is_an_error(void **state)
 }
 
 /* --- failed allocations --------------------------------------------------- */
-
-typedef struct budget {
-    size_t left, alive;
-} budget;
-
-static void *scarce(void *context, size_t size, size_t align)
-{
-    budget *b = context;
-    if (b->left == 0)
-        return NULL;
-    b->left--;
-    b->alive++;
-    return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void give_back(void *context, void *pointer)
-{
-    ((budget *)context)->alive -= pointer != NULL;
-    free(pointer);
-}
 
 static t2g_status judge(t2g_buffer *prompt, json_t **answer)
 {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "scarce.h"
 #include "t2g/t2g.h"
 
 static t2g_critique parsed(const char *reply)
@@ -493,26 +494,6 @@ static void hostile_responses(void **state)
 }
 
 /* --- memory --------------------------------------------------------------- */
-
-typedef struct budget {
-    size_t left, alive;
-} budget;
-
-static void *scarce(void *context, size_t size, size_t align)
-{
-    budget *b = context;
-    if (b->left == 0)
-        return NULL;
-    b->left--;
-    b->alive++;
-    return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void give_back(void *context, void *pointer)
-{
-    ((budget *)context)->alive -= pointer != NULL;
-    free(pointer);
-}
 
 static t2g_status released_way(void)
 {
